@@ -1,0 +1,76 @@
+"""SupervisorConfiguration: everything that is not Kubernetes' own.
+
+Names follow KubeletConfiguration where it has them. In files durations are Go's (`1m30s`) and sizes are quantities
+(`64Mi`); here they are seconds and bytes. The two aliases tell the loader which fields these are.
+"""
+
+from typing import Annotated
+
+import msgspec
+
+from .base import Base, Int32, Int64
+from .pod import ObjectMeta
+
+API_VERSION = "initsup.dev/v1alpha1"
+
+Duration = Annotated[float, msgspec.Meta(extra={"unit": "duration"})]
+"""Seconds; read from Go's notation or a plain number."""
+Size = Annotated[int, msgspec.Meta(extra={"unit": "size"})]
+"""Bytes; read from a quantity or a plain number."""
+
+
+class CrashLoopBackOff(Base):
+    """How long a container waits before it starts again: doubled each time, forgotten after 10 minutes of running."""
+
+    initial_period: Duration = 10.0
+    max_period: Duration = 300.0
+
+
+class ImageMapping(Base):
+    """What a container of this image runs on the host when its manifest does not say."""
+
+    command: tuple[str, ...] = ()
+    args: tuple[str, ...] = ()
+    env: dict[str, str] = {}
+    working_dir: str = ""
+    user: Int64 | str | None = None
+    rootfs: str = ""
+
+
+class Console(Base):
+    """What initsup writes on its own stdout: `auto`, `text`, `json` or `raw`."""
+
+    format: str = "auto"
+
+
+class Volumes(Base):
+    """How volumes get to their mount paths: `mount` (private to the container), `link` (a symlink), `auto`."""
+
+    mode: str = "auto"
+
+
+class SupervisorConfiguration(Base):
+    """The settings of one `initsup run`."""
+
+    api_version: str = API_VERSION
+    kind: str = "SupervisorConfiguration"
+    metadata: ObjectMeta = ObjectMeta()
+    crash_loop_back_off: CrashLoopBackOff = CrashLoopBackOff()
+    container_log_max_size: Size = 10 * 2**20
+    container_log_max_files: Int32 = 5
+    images: dict[str, ImageMapping] = {}
+    console: Console = Console()
+    volumes: Volumes = Volumes()
+    best_effort: bool = False
+    """Run also where a promise of isolation or safety cannot be kept."""
+    inherit_env: tuple[str, ...] = ()
+    """Names of variables that containers inherit from initsup's own environment."""
+
+    def mapping(self, image: str) -> ImageMapping | None:
+        """What a container of `image` runs on the host: the entry of that name, else of it without tag and digest."""
+        found = self.images.get(image)
+        if found is None:
+            bare = image.partition("@")[0]
+            head, slash, name = bare.rpartition("/")
+            found = self.images.get(head + slash + name.partition(":")[0])
+        return found

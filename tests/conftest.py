@@ -1,0 +1,13 @@
+"""What every test may use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def checkout() -> Path:
+    """The directory with pyproject.toml, README.md and configs/."""
+    return Path(__file__).parent.parent
