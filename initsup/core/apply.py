@@ -8,6 +8,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from initsup.core import actions, events
+from initsup.core.conditions import truths
 from initsup.core.facts import (
     Condition,
     ContainerFacts,
@@ -25,8 +26,7 @@ from initsup.core.facts import (
 )
 from initsup.core.plan import Member, Plan
 from initsup.core.probing import begun, folded, is_ready, is_started, schedule
-from initsup.core.report import truths
-from initsup.core.restart import REMOVED, REMOVED_MESSAGE, failed, next_back_off
+from initsup.core.restart import REMOVED, REMOVED_MESSAGE, next_back_off
 from initsup.core.shutdown import SIGKILL
 
 VOLUME_RETRY = (0.5, 122.0)
@@ -72,16 +72,9 @@ def _started(plan: Plan, facts: Facts, event: events.Started) -> Facts:
     if container is None or not isinstance(container.state, Starting):
         return facts
     state = Running(pid=event.pid, since=event.at, hook="due" if member.post_start else "done")
-    return _put(
-        facts,
-        member,
-        replace(
-            container,
-            state=state,
-            error=container.error if member.post_start else None,
-            probes=schedule(member, container, event.at) if member.probes else {},
-        ),
-    )
+    probes = schedule(member, container, event.at) if member.probes else {}
+    container = replace(container, state=state, probes=probes)
+    return _put(facts, member, container) if member.post_start else _seen(facts, member, container)
 
 
 def _start_failed(plan: Plan, facts: Facts, event: events.StartFailed) -> Facts:
@@ -91,11 +84,9 @@ def _start_failed(plan: Plan, facts: Facts, event: events.StartFailed) -> Facts:
     error = StartError(reason=event.reason, message=event.message, at=event.at)
     if event.reason == "RunContainerError":
         end = Exit(code=128, reason="StartError", message=event.message, finished_at=event.at)
-        return _put(facts, member, replace(container, state=Exited(end), error=error))
-    before: Waiting | Exited = (
-        Waiting() if container.last is None or container.last.reason == REMOVED else Exited(container.last)
-    )
-    return _put(facts, member, replace(container, state=before, error=error, attempt=container.attempt - 1))
+        return _seen(facts, member, replace(container, state=Exited(end), error=error))
+    assert container.before is not None  # a Starting container has it
+    return _seen(facts, member, replace(container.before, error=error, refused=None, back_off=container.back_off))
 
 
 def _died(plan: Plan, facts: Facts, event: events.Died) -> Facts:
@@ -114,7 +105,7 @@ def _died(plan: Plan, facts: Facts, event: events.Died) -> Facts:
     )
     retry = isinstance(state, Stopping) and state.restart
     probes = {kind: replace(probe, since=None) for kind, probe in container.probes.items()}
-    return _put(facts, member, replace(container, state=Exited(end, retry=retry), probes=probes))
+    return _seen(facts, member, replace(container, state=Exited(end, retry=retry), probes=probes))
 
 
 def _probed(plan: Plan, facts: Facts, event: events.Probed) -> Facts:
@@ -146,7 +137,7 @@ def _hooked(plan: Plan, facts: Facts, event: events.Hooked) -> Facts:
     if isinstance(state, Running) and state.hook == "running":
         if event.ok:
             probes = schedule(member, container, event.at) if member.probes else {}
-            return _put(facts, member, replace(container, state=replace(state, hook="done"), error=None, probes=probes))
+            return _seen(facts, member, replace(container, state=replace(state, hook="done"), probes=probes))
         return _put(facts, member, replace(container, state=replace(state, hook="failed"), error=error))
     if isinstance(state, Exited) and not event.ok:  # it ended under the hook
         return _put(facts, member, replace(container, error=error))
@@ -166,8 +157,9 @@ def _stop_asked(plan: Plan, facts: Facts, event: events.StopAsked) -> Facts:
         asked = replace(facts.deleted, deadline=deadline, grace=grace, force=facts.deleted.force or event.kill)
     facts = replace(facts, deleted=asked)
     if facts.stop is None:
-        return _stopping(facts, asked)
+        return _stopping(plan, facts, asked)
     return _stopping(
+        plan,
         facts,
         replace(
             facts.stop,
@@ -182,7 +174,7 @@ def _evicted(plan: Plan, facts: Facts, event: events.Evicted) -> Facts:
     if facts.stop is not None:
         return facts
     stop = Stop(at=event.at, deadline=event.at + 1.0, why="evicted", grace=1.0, message=event.message)
-    return _stopping(facts, stop)
+    return _stopping(plan, facts, stop)
 
 
 def _restart_asked(plan: Plan, facts: Facts, event: events.RestartAsked) -> Facts:
@@ -213,11 +205,13 @@ def _begun_start(plan: Plan, facts: Facts, action: actions.Start, at: float) -> 
         attempt=action.attempt,
         last=before.exit if isinstance(before, Exited) else container.last,
         back_off=next_back_off(container, at, plan.asked.settings.crash_loop_back_off),
+        error=None,
         refused=None,
         asked="",
         removed=False,
+        before=container,
     )
-    return _put(replace(facts, restarting="") if facts.restarting else facts, member, container)
+    return _put(facts, member, container)
 
 
 def _begun_probe(plan: Plan, facts: Facts, action: actions.Probe, at: float) -> Facts:
@@ -265,15 +259,15 @@ def _begun_kill(plan: Plan, facts: Facts, action: actions.Kill, at: float) -> Fa
 
 def _begun_stop(plan: Plan, facts: Facts, action: actions.Stop, at: float) -> Facts:
     stop = Stop(at=at, deadline=at + action.grace, why=action.why, grace=action.grace, message=action.message)
-    return _stopping(facts, stop)
+    return _stopping(plan, facts, stop)
 
 
 def _begun_refuse(plan: Plan, facts: Facts, action: actions.Refuse, at: float) -> Facts:
     member, container = plan.members[action.container], facts.containers[action.container]
     state = container.state
-    if isinstance(state, Exited) and state.retry:
-        state = replace(state, retry=False)
     refused = Refused(delay=action.delay, until=action.until, at=at)
+    if isinstance(state, Exited) and state.retry:
+        state, refused = replace(state, retry=False), replace(refused, unseen_end=True)
     return _put(facts, member, replace(container, state=state, refused=refused))
 
 
@@ -287,7 +281,14 @@ def _begun_remove(plan: Plan, facts: Facts, action: actions.Remove, at: float) -
         name: container
         if container.attempt < 0
         else replace(
-            container, state=Waiting(), last=end, error=None, refused=None, removed=True, started=False, ready=False
+            container,
+            state=Waiting(),
+            last=end,
+            error=None,
+            refused=None,
+            removed=True,
+            started=False,
+            ready=container.ready and plan.members[name].kind == "init",  # kubelet leaves this one as it was
         )
         for name, container in facts.containers.items()
     }
@@ -307,33 +308,39 @@ def _at(plan: Plan, facts: Facts, event: Any) -> tuple[Member, ContainerFacts | 
     return member, container if container.attempt == event.attempt else None
 
 
+def _seen(facts: Facts, member: Member, container: ContainerFacts) -> Facts:
+    """Facts in which this container shows its newest state. The first one to do so ends a RestartAllContainers."""
+    if facts.restarting == "removed":
+        containers = {name: replace(one, ready=False) for name, one in facts.containers.items()}
+        facts = replace(facts, containers=containers, restarting="")
+    return _put(facts, member, replace(container, before=None) if container.before is not None else container)
+
+
 def _put(facts: Facts, member: Member, container: ContainerFacts) -> Facts:
     """Facts with this container, whose flags follow from its state."""
-    started = is_started(member, container)
+    started = is_started(container)
     if started != container.started:
         container = replace(container, started=started)
-    if member.kind == "init":
-        state = container.state
-        ready = isinstance(state, Exited) and not failed(state.exit)
-    else:
-        ready = is_ready(member, container)
+    ready = is_ready(member, container)
+    if facts.stop is not None and isinstance(container.state, Exited) and member.kind != "init":
+        ready = container.ready  # the pod's conditions stay as they are until its last container has ended
     if ready != container.ready:
         container = replace(container, ready=ready)
     return replace(facts, containers={**facts.containers, member.name: container})
 
 
-def _stopping(facts: Facts, stop: Stop) -> Facts:
-    """The pod ends: instances that were being ended already must be gone by its deadline, too."""
-    containers = {
-        name: replace(
-            container,
-            state=replace(container.state, deadline=min(container.state.deadline, stop.deadline), restart=False),
-        )
-        if isinstance(container.state, Stopping)
-        else container
-        for name, container in facts.containers.items()
-    }
-    return replace(facts, stop=stop, containers=containers, restarting="")
+def _stopping(plan: Plan, facts: Facts, stop: Stop) -> Facts:
+    """The pod ends: instances that were being ended already must be gone by its deadline, too; nothing starts again."""
+    facts = replace(facts, stop=stop, restarting="")
+    for name, container in facts.containers.items():
+        state = container.state
+        if isinstance(state, Stopping):
+            state = replace(state, deadline=min(state.deadline, stop.deadline), restart=False)
+        elif isinstance(state, Exited) and state.retry:
+            state = replace(state, retry=False)
+        if state is not container.state:
+            facts = _put(facts, plan.members[name], replace(container, state=state))
+    return facts
 
 
 def _stamp_conditions(plan: Plan, facts: Facts, at: float) -> Facts:

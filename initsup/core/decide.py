@@ -37,7 +37,7 @@ from initsup.core.actions import (
 from initsup.core.facts import ContainerFacts, Exited, Facts, Running, Stopping
 from initsup.core.plan import Member, Plan
 from initsup.core.probing import may_probe
-from initsup.core.restart import CONFIG_RETRY, SEEN_AS_ENDED, counted_from, refused_until, trigger
+from initsup.core.restart import CONFIG_RETRY, SEEN_AS_ENDED, refused_until, trigger
 from initsup.core.shutdown import SIGKILL, SIGTERM, kill_grace, next_step
 from initsup.core.startup import Startup, all_over, is_alive, startup
 from initsup.spec.units import signal_number
@@ -189,6 +189,7 @@ def _restarts_all(plan: Plan, facts: Facts, now: float, todo: _Todo) -> bool:
                     attempt=container.attempt,
                     deadline=now,
                     message="killing",
+                    restart=True,
                     skip_hook=True,
                     reason="all containers start again",
                 )
@@ -274,16 +275,16 @@ def _start(plan: Plan, facts: Facts, due: Startup, now: float, todo: _Todo) -> N
 
 
 def _refuse(container: ContainerFacts, member: Member, at: float, now: float, todo: _Todo) -> None:
-    end, entry = counted_from(container), container.back_off
-    if end is None or entry is None or end.finished_at + entry.delay != at:
+    entry, state = container.back_off, container.state
+    if entry is None or not isinstance(state, Exited) or at != refused_until(container):
         return  # it could not be created, which is no crash
     if container.refused is None or container.refused.until != at:
         reason = f"back-off of {entry.delay:g} s since its last end"
         todo.actions.append(
             Refuse(container=member.name, attempt=container.attempt, delay=entry.delay, until=at, reason=reason)
         )
-    elif now < end.finished_at + SEEN_AS_ENDED:
-        todo.wake(end.finished_at + SEEN_AS_ENDED)
+    elif now < state.exit.finished_at + SEEN_AS_ENDED:
+        todo.wake(state.exit.finished_at + SEEN_AS_ENDED)
 
 
 def _may_start_at(container: ContainerFacts) -> float:

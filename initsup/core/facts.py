@@ -97,7 +97,7 @@ class ProbeFacts(Fact, frozen=True):
 
 
 class BackOff(Fact, frozen=True):
-    """An entry of the crash-loop back-off: the current delay, and when it was last used (client-go util/flowcontrol)."""
+    """An entry of the crash-loop back-off: the current delay, and when it was last used (client-go, flowcontrol)."""
 
     delay: float
     used_at: float
@@ -112,18 +112,23 @@ class StartError(Fact, frozen=True):
 
 
 class Refused(Fact, frozen=True):
-    """It is not started again before `until`, because of its back-off of `delay` seconds; said at `at`."""
+    """It is not started again before `until`, because of its back-off of `delay` seconds; said at `at`.
+
+    `unseen_end`: it was killed in order to start again, so that it is not shown as ended but at once as refused.
+    """
 
     delay: float
     until: float
     at: float
+    unseen_end: bool = False
 
 
 class ContainerFacts(Fact, frozen=True):
     """One container. `attempt` numbers its instances from 0 (-1: none yet) and is its restartCount.
 
     `last` is the instance before the one in `state`. `asked`: who wants it started again, whatever the rules say.
-    `removed`: taken away by RestartAllContainers and not started since.
+    `removed`: taken away by RestartAllContainers and not started since. `before`: these facts as they were before the
+    start of the instance in `state`; that is what is shown until it has started and its postStart hook is through.
     """
 
     state: State = Waiting()
@@ -137,6 +142,7 @@ class ContainerFacts(Fact, frozen=True):
     refused: Refused | None = None
     asked: str = ""
     removed: bool = False
+    before: ContainerFacts | None = None
 
 
 class Volumes(Fact, frozen=True):

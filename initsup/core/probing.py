@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import math
 
-from initsup.core.facts import ContainerFacts, ProbeFacts, ProbeKind, Running, Stopping
+from initsup.core.facts import ContainerFacts, Exited, ProbeFacts, ProbeKind, Running, Stopping
 from initsup.core.plan import Member
+from initsup.core.restart import failed
 from initsup.spec.probe import Probe
 
 
@@ -56,10 +57,13 @@ def is_early(kind: ProbeKind, probe: Probe, outcome: str, at: float, since: floa
     return kind == "startup" and outcome == "failure" and at - since < probe.period_seconds
 
 
-def is_started(member: Member, container: ContainerFacts) -> bool:
-    """The `started` of the status: runs, its postStart hook is through, its startup probe has succeeded."""
+def is_started(container: ContainerFacts) -> bool:
+    """The `started` of the status: runs, its postStart hook is through, its startup probe has succeeded.
+
+    An instance that is killed in order to start again stays so until the next one is seen.
+    """
     state = container.state
-    if isinstance(state, Stopping):
+    if container.before is not None or isinstance(state, Stopping) or (isinstance(state, Exited) and state.retry):
         return container.started
     if not isinstance(state, Running) or state.hook != "done":
         return False
@@ -68,7 +72,11 @@ def is_started(member: Member, container: ContainerFacts) -> bool:
 
 
 def is_ready(member: Member, container: ContainerFacts) -> bool:
-    """The `ready` of the status of a main container or a sidecar."""
+    """The `ready` of the status: started, and its readiness probe says so; of an init container: ended with success."""
+    if container.before is not None:
+        return container.ready
+    if member.kind == "init":
+        return isinstance(container.state, Exited) and not failed(container.state.exit)
     readiness = container.probes.get("readiness")
     return container.started and (readiness is None or readiness.result is True)
 

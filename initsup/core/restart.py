@@ -66,17 +66,25 @@ def counted_from(container: ContainerFacts) -> Exit | None:
 
     For a container that was killed in order to be started again in the same breath this is the run before.
     """
-    if not isinstance(container.state, Exited) or container.asked:
+    state, last = container.state, container.last
+    if not isinstance(state, Exited) or container.asked:
         return None
-    return container.last if container.state.retry else container.state.exit
+    if not state.retry:
+        return state.exit
+    return None if last is None or last.reason == REMOVED else last
 
 
 def refused_until(container: ContainerFacts) -> float:
-    """When the back-off lets it start (a time in the past: now)."""
+    """When the back-off lets it start (a time in the past: now).
+
+    One that was killed in order to be started again in the same breath, and is refused that, waits from its own end.
+    """
     end, entry = counted_from(container), container.back_off
     if end is None or entry is None or end.finished_at - entry.used_at > RESET_AFTER:
         return 0.0
-    return end.finished_at + entry.delay
+    assert isinstance(container.state, Exited)  # else there is no end to count from
+    ended = container.state.exit.finished_at
+    return ended + entry.delay if ended - end.finished_at < entry.delay else 0.0
 
 
 def next_back_off(container: ContainerFacts, now: float, limits: CrashLoopBackOff) -> BackOff | None:

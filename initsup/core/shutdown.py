@@ -50,6 +50,11 @@ def next_step(plan: Plan, facts: Facts, member: Member, now: float) -> Next:
     return Next("wait", state.deadline)
 
 
+def is_down(facts: Facts) -> bool:
+    """Whether the pod was to end, and nothing of it is left."""
+    return facts.stop is not None and not any(is_alive(c) for c in facts.containers.values())
+
+
 def is_turn_of(plan: Plan, facts: Facts, sidecar: Member) -> bool:
     """Whether all that has to end before this sidecar is gone: main containers, and sidecars that started after it."""
     later = plan.inits[plan.inits.index(sidecar) + 1 :]

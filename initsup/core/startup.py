@@ -51,7 +51,7 @@ def _inits(plan: Plan, facts: Facts) -> Startup:
         if member.kind == "sidecar":
             if isinstance(container.state, Exited):
                 start.append(member)
-            elif container.started and not passed:
+            elif _is_up(container) and not passed:
                 start.extend(following)
                 initialized = initialized or not following
         elif not passed and isinstance(container.state, Exited):
@@ -66,6 +66,11 @@ def _inits(plan: Plan, facts: Facts) -> Startup:
     if not seen and not initialized:
         start.append(plan.inits[0])
     return Startup(start=tuple(reversed(start)), initialized=initialized)
+
+
+def _is_up(sidecar: ContainerFacts) -> bool:
+    """Whether this sidecar lets the next container start."""
+    return sidecar.started and sidecar.before is None and isinstance(sidecar.state, Running)
 
 
 def _mains(plan: Plan, facts: Facts) -> tuple[Member, ...]:

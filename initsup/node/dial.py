@@ -14,11 +14,9 @@ import socket
 import anyio
 
 from initsup.node.go_text import errno_text, join_host_port
+from initsup.node.lookup import LookupFailed, addresses
 
 CHUNK = 65536
-
-Address = tuple[int, tuple[str, int]]
-"""A socket family, and what `connect` takes."""
 
 
 class DialError(Exception):
@@ -31,24 +29,28 @@ async def dial(host: str, port: int) -> socket.socket:
     Has no time-out of its own. Raises DialError.
     """
     failure: DialError | None = None
-    for family, address in await _addresses(host, port):
+    try:
+        found = await addresses(host)
+    except LookupFailed as error:
+        raise DialError(f"dial tcp: {error}") from None
+    for family, address in found:
         try:
-            return await _connect(family, address)
+            return await _connect(family, address, port)
         except DialError as error:
             failure = failure or error
     raise failure or DialError(f"dial tcp: lookup {host}: no such host")
 
 
-async def _connect(family: int, address: tuple[str, int]) -> socket.socket:
-    name = join_host_port(*address)
+async def _connect(family: int, address: str, port: int) -> socket.socket:
+    name = join_host_port(address, port)
     try:
         sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     except OSError as error:
         raise DialError(f"dial tcp {name}: socket: {errno_text(error.errno or 0)}") from None
     try:
-        code = sock.connect_ex(address)
+        code = sock.connect_ex((address, port))
         if code == errno.EINPROGRESS:
-            code = sock.connect_ex(address)
+            code = sock.connect_ex((address, port))
             if code == errno.EALREADY:
                 await anyio.wait_writable(sock)
                 code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
@@ -58,30 +60,6 @@ async def _connect(family: int, address: tuple[str, int]) -> socket.socket:
         sock.close()
         raise
     return sock
-
-
-async def _addresses(host: str, port: int) -> list[Address]:
-    """The addresses of a host. Only a name other than `localhost` costs a (short-lived) thread: resolving blocks."""
-    for family in (socket.AF_INET, socket.AF_INET6):
-        try:
-            socket.inet_pton(family, host)
-        except (OSError, ValueError):
-            continue
-        return [(family, (host, port))]
-    if host == "localhost":
-        return [(socket.AF_INET, ("127.0.0.1", port)), (socket.AF_INET6, ("::1", port))]
-    return await anyio.to_thread.run_sync(_resolve, host, port, abandon_on_cancel=True)
-
-
-def _resolve(host: str, port: int) -> list[Address]:
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except socket.gaierror as error:
-        missing = error.errno in (socket.EAI_NONAME, socket.EAI_NODATA)
-        raise DialError(f"dial tcp: lookup {host}: {'no such host' if missing else error.strerror}") from None
-    except UnicodeError:
-        raise DialError(f"dial tcp: lookup {host}: no such host") from None
-    return [(entry[0], (str(entry[4][0]), port)) for entry in found]
 
 
 class Wire:

@@ -13,10 +13,13 @@ import msgspec
 LIMIT = 10 * 1024
 """Bytes kept of each output stream (pkg/probe/exec `maxReadLength`); the rest is read and thrown away."""
 
-_PIPE_READS = 16
-"""How often an output pipe is read at the end: 16 × 64 KiB is the largest pipe an unprivileged process can have."""
+_LARGEST_PIPE = 1024 * 1024
+"""Bytes, for an unprivileged process (pipe(7), /proc/sys/fs/pipe-max-size)."""
 
-_scratch = memoryview(bytearray(65536))
+_PAUSE = 0.005
+"""Seconds between two looks at a stream of which enough is kept: 200 MB/s for 4 % of a CPU instead of all of it."""
+
+_scratch = memoryview(bytearray(_LARGEST_PIPE))
 
 
 class CannotRun(Exception):
@@ -75,13 +78,14 @@ async def execute(runner: Runner, argv: tuple[str, ...], timeout: float | None) 
             stderr.listen()
             with anyio.move_on_after(timeout):
                 await done.wait()
+            status = code  # now: killing it may be seen as its end
         finally:
             running.kill()
-        return Ran(code, stdout.rest(), stderr.rest())
+        return Ran(status, stdout.rest(), stderr.rest())
 
 
 class _Pipe:
-    """One output stream. It is read as it comes, so that a flood blocks nobody, one buffer per turn of the event loop."""
+    """One output stream. It is read as it comes, and a flood is thrown away in large pieces at a bounded rate."""
 
     def __init__(self) -> None:
         try:
@@ -90,47 +94,65 @@ class _Pipe:
             raise CannotRun(f"pipe: {os.strerror(error.errno or 0).lower()}") from None
         os.set_blocking(self.read_end, False)
         self._kept = bytearray()
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._pause: asyncio.TimerHandle | None = None
+        self._ended = False
 
     def listen(self) -> None:
         """Give the write end away and read from now on."""
-        self._close_write_end()
-        self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(self.read_end, self._pump)
+        os.close(self.write_end)
+        self.write_end = -1
+        self._resume()
 
     def rest(self) -> bytes:
         """What was kept, with what is still in the pipe."""
-        for _ in range(_PIPE_READS):
-            if not self._pump():
-                break
+        if not self._ended:
+            self._read()
         return bytes(self._kept)
 
-    def _pump(self) -> bool:
-        """Read one buffer; whether there may be more."""
+    def _pump(self) -> None:
+        self._read()
+        if self._ended:
+            self._stop()
+        elif len(self._kept) == LIMIT:
+            self._stop()
+            self._pause = asyncio.get_running_loop().call_later(_PAUSE, self._resume)
+
+    def _read(self) -> None:
+        """Read all that is in the pipe, and keep what there is room for."""
         try:
             count = os.readv(self.read_end, (_scratch,))
         except BlockingIOError:
-            return False
+            return
+        self._ended = not count
         if (room := LIMIT - len(self._kept)) > 0:
             self._kept += _scratch[: min(count, room)]
-        if not count:
-            self._stop_listening()
-        return count > 0
+            if count >= room:
+                self._widen()
 
-    def _stop_listening(self) -> None:
-        if self._loop is not None:
-            self._loop.remove_reader(self.read_end)
-            self._loop = None
+    def _widen(self) -> None:
+        """Let the writer go on while nobody looks."""
+        import fcntl
 
-    def _close_write_end(self) -> None:
-        if self.write_end >= 0:
-            os.close(self.write_end)
-            self.write_end = -1
+        try:
+            fcntl.fcntl(self.read_end, fcntl.F_SETPIPE_SZ, _LARGEST_PIPE)
+        except OSError:
+            pass  # the user has too many such pipes: it goes slower
+
+    def _resume(self) -> None:
+        self._pause = None
+        asyncio.get_running_loop().add_reader(self.read_end, self._pump)
+
+    def _stop(self) -> None:
+        asyncio.get_running_loop().remove_reader(self.read_end)
+        if self._pause is not None:
+            self._pause.cancel()
+            self._pause = None
 
     def __enter__(self) -> _Pipe:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._stop_listening()
-        self._close_write_end()
+        self._stop()
+        if self.write_end >= 0:
+            os.close(self.write_end)
         os.close(self.read_end)

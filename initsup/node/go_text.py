@@ -1,4 +1,4 @@
-"""Texts as Go writes them, since kubelet's messages are made of them (Go's `strconv.Quote`, `net.OpError`, `syscall.Errno`)."""
+"""Texts as Go writes them, since kubelet's messages are made of them (Go's strconv, net and syscall)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _ESCAPES = {
 def quote(text: str | bytes) -> str:
     """`text` as Go's `%q` prints it: in double quotes, everything unprintable escaped.
 
-    Bytes are taken as UTF-8; those that are not become `\\xNN`.
+    Bytes are taken as UTF-8; one that is not is shown by its number in hexadecimal.
     """
     if isinstance(text, bytes):
         text = text.decode(errors="surrogateescape")

@@ -16,116 +16,131 @@ def at(seconds_ago: float) -> str:
     return f"2026-03-01T{minutes // 60:02}:{minutes % 60:02}:{seconds:02}Z"
 
 
-def status(name: str, state: dict[str, Any], **fields: Any) -> dict[str, Any]:
-    return {"name": name, "state": state, "ready": False, "restartCount": 0, **fields}
+def container(word: str) -> dict[str, Any]:
+    """A container status from a word such as `a:run`: running and ready; `:up`: running, not ready; `:new`: running,
+    not yet started; `:3`: ended with 3; `:sig9`: ended by a signal, no reason given; `:code3`: ended, no reason given;
+    `:Reason`: waiting; `:`: waiting without a reason. `@30` after it: its last run ended with 1, 30 s ago; `#2`: it
+    was restarted twice.
+    """
+    name, _, rest = word.partition(":")
+    rest, _, last = rest.partition("@")
+    rest, _, count = rest.partition("#")
+    found: dict[str, Any] = {"name": name, "ready": rest == "run", "started": rest in ("run", "up")}
+    found |= {"restartCount": int(count or 0), "state": state(rest)}
+    if last:
+        found["lastState"] = {"terminated": {"exitCode": 1, "reason": "Error", "finishedAt": at(float(last))}}
+    return found
 
 
-def waiting(name: str, reason: str = "", **fields: Any) -> dict[str, Any]:
-    return status(name, {"waiting": {"reason": reason} if reason else {}}, **fields)
+def state(word: str) -> dict[str, Any]:
+    if word in ("run", "up", "new"):
+        return {"running": {"startedAt": at(60)}}
+    if word.isdigit():
+        return {"terminated": {"exitCode": int(word), "reason": "Completed" if word == "0" else "Error"}}
+    if word.startswith(("sig", "code")):
+        number = int(word.lstrip("sigcode"))
+        return {"terminated": {"exitCode": number, "signal": number if word.startswith("sig") else 0}}
+    if word == "OOMKilled":
+        return {"terminated": {"exitCode": 0, "reason": word}}
+    return {"waiting": {"reason": word} if word else {}}
 
 
-def running(name: str, ready: bool = True, **fields: Any) -> dict[str, Any]:
-    return status(name, {"running": {"startedAt": at(60)}}, ready=ready, started=True, **fields)
-
-
-def ended(name: str, code: int = 0, reason: str | None = None, signal: int = 0, **fields: Any) -> dict[str, Any]:
-    word = ("Error" if code else "Completed") if reason is None else reason
-    state = {"exitCode": code, "finishedAt": at(30), "signal": signal} | ({"reason": word} if word else {})
-    return status(name, {"terminated": state}, **fields)
-
-
-def before(code: int = 1, seconds_ago: float = 30) -> dict[str, Any]:
-    return {"terminated": {"exitCode": code, "reason": "Error" if code else "Completed", "finishedAt": at(seconds_ago)}}
-
-
-def pod(
-    *mains: dict[str, Any],
-    inits: tuple[dict[str, Any], ...] = (),
-    sidecars: str = "",
-    phase: str = "Running",
-    true: str = "",
-    meta: dict[str, Any] | None = None,
-    **more: Any,
-) -> dict[str, Any]:
-    """A pod of these container statuses; `sidecars` and `true` (conditions) are names separated by blanks."""
-    always = sidecars.split()
+def pod(words: str, phase: str = "Running", true: str = "", deleted: bool = False, **status: Any) -> dict[str, Any]:
+    """A pod of these containers: i… are init containers, s and t sidecars, others main ones; `true`: conditions."""
+    found = [container(word) for word in words.split()]
+    inits = [c for c in found if c["name"][0] in "ist"]
+    mains = [c for c in found if c not in inits]
+    sidecar = {"restartPolicy": "Always"}
     return {
-        "metadata": {"name": "p", "creationTimestamp": at(100), **(meta or {})},
+        "metadata": {"name": "p", "creationTimestamp": at(100)} | ({"deletionTimestamp": at(1)} if deleted else {}),
         "spec": {
             "containers": [{"name": c["name"]} for c in mains],
-            "initContainers": [
-                {"name": c["name"]} | ({"restartPolicy": "Always"} if c["name"] in always else {}) for c in inits
-            ],
+            "initContainers": [{"name": c["name"]} | (sidecar if c["name"] in "st" else {}) for c in inits],
         },
         "status": {
             "phase": phase,
             "conditions": [{"type": name, "status": "True"} for name in true.split()],
-            "initContainerStatuses": list(inits),
-            "containerStatuses": list(mains),
-            **more,
+            "initContainerStatuses": inits,
+            "containerStatuses": mains,
+            **status,
         },
     }
 
 
-DELETED = {"deletionTimestamp": at(1)}
+GATED = [{"type": "PodScheduled", "status": "False", "reason": "SchedulingGated"}]
+WAIT = "a:PodInitializing"
+
+
+def rule(meaning: str, given: dict[str, Any], *shown: str) -> Any:
+    return pytest.param(given, *shown, id=meaning)
 
 
 @pytest.mark.parametrize(
     ("given", "ready", "text"),
     [
-        pytest.param(pod(waiting("a", "ContainerCreating"), phase="Pending"), "0/1", "ContainerCreating", id="a waiting container shows why it waits"),
-        pytest.param(pod(running("a", ready=False)), "0/1", "Running", id="running but not ready is still Running"),
-        pytest.param(pod(ended("a", 1)), "0/1", "Error", id="an ended container shows how it ended, restart pending or not"),
-        pytest.param(pod(waiting("a", "CrashLoopBackOff", lastState=before(1))), "0/1", "CrashLoopBackOff", id="back-off after a failure"),
-        pytest.param(pod(waiting("a", "CrashLoopBackOff", lastState=before(0))), "0/1", "CrashLoopBackOff", id="back-off after an exit with 0"),
-        pytest.param(pod(running("a"), waiting("b", "CrashLoopBackOff", lastState=before())), "1/2", "CrashLoopBackOff", id="one in back-off beside a ready one"),
-        pytest.param(pod(running("a"), waiting("b", "ContainerCreating"), phase="Pending"), "1/2", "ContainerCreating", id="one that never ran beside a ready one"),
-        pytest.param(pod(waiting("a", "RunContainerError", lastState=before(128))), "0/1", "RunContainerError", id="a start error shows its reason"),
-        pytest.param(pod(ended("a"), running("b")), "1/2", "NotReady", id="one completed, one running, pod not ready"),
-        pytest.param(pod(ended("a"), running("b"), true="Ready"), "1/2", "Running", id="one completed, one running, pod ready"),
-        pytest.param(pod(ended("a", 1), running("b")), "1/2", "Error", id="a failure wins over a running one after it"),
-        pytest.param(pod(ended("a"), ended("b", 3), phase="Failed"), "0/2", "Error", id="a failure wins over a completion before it"),
-        pytest.param(pod(ended("a"), ended("b"), phase="Succeeded"), "0/2", "Completed", id="all completed"),
-        pytest.param(pod(ended("a"), ended("b", 3)), "0/2", "Error", id="a failure whose restart is pending"),
-        pytest.param(pod(ended("a"), waiting("b", "CrashLoopBackOff", lastState=before())), "0/2", "Completed", id="the first container by name has the last word"),
-        pytest.param(pod(ended("a", 1), waiting("b", "CrashLoopBackOff")), "0/2", "Error", id="… also when it failed"),
-        pytest.param(pod(waiting("a", "CrashLoopBackOff"), ended("b", 1)), "0/2", "CrashLoopBackOff", id="… also when it waits"),
-        pytest.param(pod(waiting("a", "PodInitializing"), inits=(running("i0", ready=False), waiting("i1", "PodInitializing")), phase="Pending"), "0/1", "Init:0/2", id="the first of two init containers runs"),
-        pytest.param(pod(waiting("a", "PodInitializing"), inits=(ended("i0"), waiting("i1", "PodInitializing")), phase="Pending"), "0/1", "Init:1/2", id="the second of two init containers is next"),
-        pytest.param(pod(waiting("a", "PodInitializing"), inits=(waiting("i0", "PodInitializing"),), phase="Pending"), "0/1", "Init:0/1", id="no init container has run yet"),
-        pytest.param(pod(waiting("a", "PodInitializing"), inits=(waiting("i0"),), phase="Pending"), "0/1", "Init:0/1", id="an init container that waits without a reason"),
-        pytest.param(pod(waiting("a", "PodInitializing"), inits=(ended("i0", 1),), phase="Pending"), "0/1", "Init:Error", id="a failed init container"),
-        pytest.param(pod(waiting("a", "PodInitializing"), inits=(waiting("i0", "CrashLoopBackOff", lastState=before()),), phase="Pending"), "0/1", "Init:CrashLoopBackOff", id="an init container in back-off"),
-        pytest.param(pod(waiting("a", "PodInitializing"), inits=(ended("i0", 1),), phase="Failed"), "0/1", "Init:Error", id="an init container that failed for good"),
-        pytest.param(pod(waiting("a", "PodInitializing"), inits=(ended("i0", 3, reason=""),)), "0/1", "Init:ExitCode:3", id="a failed init container without a reason shows its code"),
-        pytest.param(pod(waiting("a", "PodInitializing"), inits=(ended("i0", 137, reason="", signal=9),)), "0/1", "Init:Signal:9", id="… or its signal"),
-        pytest.param(pod(waiting("a", "PodInitializing"), inits=(ended("i0"),), phase="Pending"), "0/1", "PodInitializing", id="all init containers are through, the main one is not created"),
-        pytest.param(pod(waiting("a", "PodInitializing"), inits=(running("s", ready=False, started=False),), sidecars="s", phase="Pending"), "0/2", "Init:0/1", id="a sidecar that has not started"),
-        pytest.param(pod(waiting("a", "PodInitializing"), inits=(running("s"), waiting("i", "PodInitializing")), sidecars="s", phase="Pending"), "1/2", "Init:1/2", id="a started sidecar counts as one init container done"),
-        pytest.param(pod(waiting("a", "PodInitializing"), inits=(running("s"),), sidecars="s", phase="Pending"), "1/2", "PodInitializing", id="a ready sidecar, the main container is not created"),
-        pytest.param(pod(running("a"), inits=(running("s"),), sidecars="s", true="Initialized Ready"), "2/2", "Running", id="sidecar and main ready"),
-        pytest.param(pod(running("a"), inits=(running("s", ready=False),), sidecars="s", true="Initialized"), "1/2", "Running", id="a sidecar that is not ready"),
-        pytest.param(pod(running("a"), inits=(waiting("s", "CrashLoopBackOff", lastState=before()),), sidecars="s", true="Initialized"), "1/2", "Init:CrashLoopBackOff", id="a sidecar in back-off shows even when the pod is initialized"),
-        pytest.param(pod(waiting("a", "CrashLoopBackOff"), inits=(waiting("s", "CrashLoopBackOff"),), sidecars="s", true="Initialized"), "0/2", "CrashLoopBackOff", id="… unless a main container has something to say"),
-        pytest.param(pod(running("a"), inits=(ended("s", 1), running("t")), sidecars="s t", true="Initialized"), "1/3", "Init:Error", id="a sidecar after a failed one is not counted"),
-        pytest.param(pod(ended("a"), inits=(running("s"),), sidecars="s", true="Initialized"), "1/2", "Completed", id="main completed, its sidecar still runs"),
-        pytest.param(pod(ended("a"), inits=(ended("s", 137),), sidecars="s", true="Initialized", phase="Succeeded"), "0/2", "Completed", id="main completed, its sidecar was killed"),
-        pytest.param(pod(ended("a"), inits=(ended("s"),), sidecars="s", true="Initialized", phase="Succeeded"), "0/2", "Completed", id="main and sidecar completed"),
-        pytest.param(pod(running("a"), meta=DELETED), "1/1", "Terminating", id="being deleted"),
-        pytest.param(pod(waiting("a", "ContainerCreating"), phase="Pending", meta=DELETED), "0/1", "Terminating", id="being deleted before it ran"),
-        pytest.param(pod(ended("a", 1), meta=DELETED), "0/1", "Terminating", id="being deleted, its container has ended"),
-        pytest.param(pod(ended("a"), phase="Succeeded", meta=DELETED), "0/1", "Completed", id="deleted and succeeded"),
-        pytest.param(pod(ended("a", 143), phase="Failed", meta=DELETED), "0/1", "Error", id="deleted and failed"),
-        pytest.param(pod(running("a"), meta=DELETED, reason="NodeLost"), "1/1", "Unknown", id="deleted while its node is lost"),
-        pytest.param(pod(running("a"), reason="Evicted", phase="Failed"), "1/1", "Evicted", id="the pod's own reason wins over the phase"),
-        pytest.param(pod(ended("a", 143), reason="DeadlineExceeded", phase="Failed"), "0/1", "Error", id="… and a container's over the pod's"),
-        pytest.param(pod(ended("a", 2, reason="")), "0/1", "ExitCode:2", id="an end without a reason shows its code"),
-        pytest.param(pod(ended("a", 139, reason="", signal=11)), "0/1", "Signal:11", id="… or its signal"),
-        pytest.param(pod(ended("a", 0, reason="OOMKilled"), phase="Succeeded"), "0/1", "OOMKilled", id="a reason other than Completed stays"),
-        pytest.param(pod(waiting("a"), phase="Pending"), "0/1", "Pending", id="waiting without a reason leaves the phase"),
-        pytest.param({"metadata": {"name": "p"}, "spec": {"containers": [{"name": "a"}]}, "status": {"phase": "Pending"}}, "0/1", "Pending", id="no container statuses yet"),
-        pytest.param(pod(phase="Pending", conditions=[{"type": "PodScheduled", "status": "False", "reason": "SchedulingGated"}]), "0/0", "SchedulingGated", id="held back by a scheduling gate"),
-        pytest.param({}, "0/0", "", id="an empty object"),
+        # One kind of container
+        rule("a container that waits shows why", pod("a:ContainerCreating", "Pending"), "0/1", "ContainerCreating"),
+        rule("running but not ready is Running", pod("a:up"), "0/1", "Running"),
+        rule("an ended container shows how it ended", pod("a:1"), "0/1", "Error"),
+        rule("back-off", pod("a:CrashLoopBackOff@30"), "0/1", "CrashLoopBackOff"),
+        rule("back-off beside a ready one", pod("a:run b:CrashLoopBackOff@30"), "1/2", "CrashLoopBackOff"),
+        rule("one that never ran", pod("a:run b:ContainerCreating", "Pending"), "1/2", "ContainerCreating"),
+        rule("a start error", pod("a:RunContainerError@3"), "0/1", "RunContainerError"),
+        rule("one completed, one runs, pod not ready", pod("a:0 b:run"), "1/2", "NotReady"),
+        rule("one completed, one runs, pod ready", pod("a:0 b:run", true="Ready"), "1/2", "Running"),
+        rule("one completed, one runs unready", pod("a:0 b:up"), "0/2", "Completed"),
+        rule("a failure wins over a running one", pod("a:1 b:run"), "1/2", "Error"),
+        rule("a failure wins over a completion", pod("a:0 b:3", "Failed"), "0/2", "Error"),
+        rule("all completed", pod("a:0 b:0", "Succeeded"), "0/2", "Completed"),
+        rule("a failure whose restart is pending", pod("a:0 b:3"), "0/2", "Error"),
+        rule("the first by name has the last word: completed", pod("a:0 b:CrashLoopBackOff@3"), "0/2", "Completed"),
+        rule("… failed", pod("a:1 b:CrashLoopBackOff@3"), "0/2", "Error"),
+        rule("… waiting", pod("a:CrashLoopBackOff@3 b:1"), "0/2", "CrashLoopBackOff"),
+        rule("an end without a reason shows its code", pod("a:code2"), "0/1", "ExitCode:2"),
+        rule("… or its signal", pod("a:sig11"), "0/1", "Signal:11"),
+        rule("a reason other than Completed stays", pod("a:OOMKilled", "Succeeded"), "0/1", "OOMKilled"),
+        rule("waiting without a reason leaves the phase", pod("a:", "Pending"), "0/1", "Pending"),
+        # Init containers
+        rule("the first of two inits runs", pod(f"i0:up i1:PodInitializing {WAIT}", "Pending"), "0/1", "Init:0/2"),
+        rule("the second of two inits is next", pod(f"i0:0 i1:PodInitializing {WAIT}", "Pending"), "0/1", "Init:1/2"),
+        rule("no init container has run yet", pod(f"i0:PodInitializing {WAIT}", "Pending"), "0/1", "Init:0/1"),
+        rule("an init that waits without a reason", pod(f"i0: {WAIT}", "Pending"), "0/1", "Init:0/1"),
+        rule("a failed init container", pod(f"i0:1 {WAIT}", "Pending"), "0/1", "Init:Error"),
+        rule("an init in back-off", pod(f"i0:CrashLoopBackOff@3 {WAIT}", "Pending"), "0/1", "Init:CrashLoopBackOff"),
+        rule("an init that failed for good", pod(f"i0:1 {WAIT}", "Failed"), "0/1", "Init:Error"),
+        rule("a failed init without a reason shows its code", pod(f"i0:code3 {WAIT}"), "0/1", "Init:ExitCode:3"),
+        rule("… or its signal", pod(f"i0:sig9 {WAIT}"), "0/1", "Init:Signal:9"),
+        rule("inits are through, the main one is next", pod(f"i0:0 {WAIT}", "Pending"), "0/1", "PodInitializing"),
+        # Sidecars
+        rule("a sidecar that has not started", pod(f"s:new {WAIT}", "Pending"), "0/2", "Init:0/1"),
+        rule("a started sidecar counts as done", pod(f"s:run i:PodInitializing {WAIT}", "Pending"), "1/2", "Init:1/2"),
+        rule("a ready sidecar, the main one is next", pod(f"s:run {WAIT}", "Pending"), "1/2", "PodInitializing"),
+        rule("sidecar and main ready", pod("s:run a:run", true="Initialized Ready"), "2/2", "Running"),
+        rule("a sidecar that is not ready", pod("s:up a:run", true="Initialized"), "1/2", "Running"),
+        rule(
+            "a sidecar in back-off shows also in an initialized pod",
+            pod("s:CrashLoopBackOff@3 a:run", true="Initialized"), "1/2", "Init:CrashLoopBackOff",
+        ),
+        rule(
+            "… unless a main container has something to say",
+            pod("s:CrashLoopBackOff@3 a:ErrImagePull", true="Initialized"), "0/2", "ErrImagePull",
+        ),
+        rule("one after a failed one is not counted", pod("s:1 t:run a:run", true="Initialized"), "1/3", "Init:Error"),
+        rule("main completed, its sidecar runs", pod("s:run a:0", true="Initialized"), "1/2", "Completed"),
+        rule("main completed, sidecar killed", pod("s:137 a:0", "Succeeded", "Initialized"), "0/2", "Completed"),
+        rule("main and sidecar completed", pod("s:0 a:0", "Succeeded", "Initialized"), "0/2", "Completed"),
+        # The pod itself
+        rule("being deleted", pod("a:run", deleted=True), "1/1", "Terminating"),
+        rule("deleted before it ran", pod("a:ContainerCreating", "Pending", deleted=True), "0/1", "Terminating"),
+        rule("being deleted, its container has ended", pod("a:1", deleted=True), "0/1", "Terminating"),
+        rule("deleted and succeeded", pod("a:0", "Succeeded", deleted=True), "0/1", "Completed"),
+        rule("deleted and failed", pod("a:143", "Failed", deleted=True), "0/1", "Error"),
+        rule("deleted while its node is lost", pod("a:run", deleted=True, reason="NodeLost"), "1/1", "Unknown"),
+        rule("the pod's reason wins over its phase", pod("a:run", "Failed", reason="Evicted"), "1/1", "Evicted"),
+        rule("… and a container's over the pod's", pod("a:143", "Failed", reason="DeadlineExceeded"), "0/1", "Error"),
+        rule("held back by a gate", pod("", "Pending", conditions=GATED), "0/0", "SchedulingGated"),
+        rule("no container statuses yet", {"status": {"phase": "Pending"}}, "0/0", "Pending"),
+        rule("an empty object", {}, "0/0", ""),
     ],
 )  # fmt: skip
 def test_ready_and_status(given: dict[str, Any], ready: str, text: str) -> None:
@@ -137,34 +152,35 @@ def test_ready_and_status(given: dict[str, Any], ready: str, text: str) -> None:
 @pytest.mark.parametrize(
     ("given", "text"),
     [
-        pytest.param(pod(running("a")), "0", id="none"),
-        pytest.param(pod(running("a", restartCount=2, lastState=before(seconds_ago=75))), "2 (75s ago)", id="with the end of the run before"),
-        pytest.param(pod(running("a", restartCount=2)), "2", id="a count without a known end"),
-        pytest.param(pod(running("a", lastState=before())), "0", id="an end without a count"),
-        pytest.param(pod(running("a", restartCount=1, lastState=before(seconds_ago=5)), running("b", restartCount=3, lastState=before(seconds_ago=200))), "4 (5s ago)", id="summed, with the newest end"),
-        pytest.param(pod(waiting("a", "PodInitializing"), inits=(ended("i0", restartCount=1, lastState=before(seconds_ago=9)), ended("i1", 1, restartCount=2, lastState=before(seconds_ago=3)))), "3 (3s ago)", id="while it initializes: those of the init containers so far"),
-        pytest.param(pod(waiting("a", "PodInitializing"), inits=(ended("i0", 1, restartCount=1), waiting("i1", restartCount=5))), "1", id="… and not of later ones"),
-        pytest.param(pod(running("a"), inits=(ended("i0", restartCount=4, lastState=before()),), true="Initialized"), "0", id="init containers' restarts are forgotten afterwards"),
-        pytest.param(pod(running("a", restartCount=1), inits=(ended("i0", restartCount=4), running("s", restartCount=2, lastState=before(seconds_ago=8))), sidecars="s", true="Initialized"), "3 (8s ago)", id="… but not those of sidecars"),
-        pytest.param(pod(running("a", restartCount=1), inits=(waiting("s", "CrashLoopBackOff", restartCount=2, lastState=before(seconds_ago=8)),), sidecars="s", true="Initialized"), "3 (8s ago)", id="… also of one in back-off"),
+        rule("none", pod("a:run"), "0"),
+        rule("with the end of the run before", pod("a:run#2@75"), "2 (75s ago)"),
+        rule("a count without a known end", pod("a:run#2"), "2"),
+        rule("an end without a count", pod("a:run@30"), "0"),
+        rule("summed, with the newest end", pod("a:run#1@5 b:run#3@200"), "4 (5s ago)"),
+        rule("while it initializes: those of the inits so far", pod(f"i0:0#1@9 i1:1#2@3 {WAIT}"), "3 (3s ago)"),
+        rule("… and not of later ones", pod(f"i0:1#1 i1:#5 {WAIT}"), "1"),
+        rule("those of inits are forgotten afterwards", pod("i0:0#4@30 a:run", true="Initialized"), "0"),
+        rule("… but not those of sidecars", pod("i0:0#4 s:run#2@8 a:run#1", true="Initialized"), "3 (8s ago)"),
+        rule("… also of one in back-off", pod("s:CrashLoopBackOff#2@8 a:run#1", true="Initialized"), "3 (8s ago)"),
     ],
-)  # fmt: skip
+)
 def test_restarts(given: dict[str, Any], text: str) -> None:
     assert row(given, NOW).restarts == text
 
 
 def test_summary_counts() -> None:
-    given = pod(running("a", restartCount=2, lastState=before(seconds_ago=7)), waiting("b", "CrashLoopBackOff"))
+    given = pod("a:run#2@7 b:CrashLoopBackOff")
     assert summary(given) == ("CrashLoopBackOff", 1, 2, 2, NOW - 7)
 
 
 def test_wide_columns_of_a_bare_pod() -> None:
-    assert row(pod(running("a")), NOW)[5:] == ("<none>",) * 4
+    assert row(pod("a:run"), NOW)[5:] == ("<none>",) * 4
 
 
 def test_wide_columns() -> None:
-    given = pod(running("a"), podIP="10.0.0.7", nominatedNodeName="n2", true="example.com/one")
-    given["spec"] |= {"nodeName": "n1", "readinessGates": [{"conditionType": f"example.com/{n}"} for n in ("one", "two")]}
+    given = pod("a:run", podIP="10.0.0.7", nominatedNodeName="n2", true="example.com/one")
+    gates = [{"conditionType": "example.com/one"}, {"conditionType": "example.com/two"}]
+    given["spec"] |= {"nodeName": "n1", "readinessGates": gates}
     assert row(given, NOW)[5:] == ("10.0.0.7", "n1", "n2", "1/2")
 
 

@@ -41,7 +41,7 @@ def need(program: str, *places: str) -> str:
 
 
 def private(*options: str) -> list[str]:
-    """The `unshare` command with these options, as root or in a user namespace; the test is skipped where neither works."""
+    """`unshare` with these options, as root or in a user namespace; the test is skipped where neither works."""
     unshare = [need("unshare"), *(() if os.geteuid() == 0 else ("--user", "--map-root-user")), *options]
     tried = subprocess.run([*unshare, "true"], stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if tried.returncode:
@@ -49,7 +49,9 @@ def private(*options: str) -> list[str]:
     return unshare
 
 
-def until(ask: Callable[[], T | None], what: str, timeout: float = 30, process: subprocess.Popen[Any] | None = None) -> T:
+def until(
+    ask: Callable[[], T | None], what: str, timeout: float = 30, process: subprocess.Popen[Any] | None = None
+) -> T:
     """Ask again and again until there is a true answer; fails at the deadline, or when `process` has ended."""
     deadline = time.monotonic() + timeout * SCALE
     while True:
@@ -61,10 +63,10 @@ def until(ask: Callable[[], T | None], what: str, timeout: float = 30, process: 
         time.sleep(TICK)
 
 
-def descendants() -> set[psutil.Process]:
-    """Every living process below this one (which adopts orphans, see conftest.py)."""
+def descendants(process: psutil.Process | None = None) -> set[psutil.Process]:
+    """Every living process below one; below this one if none is given, which adopts orphans (see conftest.py)."""
     found = set()
-    for child in psutil.Process().children(recursive=True):
+    for child in (process or psutil.Process()).children(recursive=True):
         try:
             if child.status() != psutil.STATUS_ZOMBIE:
                 found.add(child)
@@ -115,6 +117,10 @@ class Story:
         """Everything that initsup has written so far."""
         return self.output.read_text(errors="replace")
 
+    def programs(self) -> list[str]:
+        """The names of all processes below initsup."""
+        return [child.name() for child in descendants(self.supervisor)]
+
     # asking
 
     def ask(self, verb: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -159,7 +165,8 @@ class Story:
         try:
             return until(ask, what, timeout, self.process)
         except AssertionError as problem:
-            raise AssertionError(f"{problem}\n{self.ask('get', '-o', 'yaml').stdout}\ninitsup said:\n{self.said()[-4000:]}") from None
+            pod = self.ask("get", "-o", "yaml").stdout
+            raise AssertionError(f"{problem}\n{pod}\ninitsup said:\n{self.said()[-4000:]}") from None
 
     def until_status(self, status: str, timeout: float = 30) -> None:
         self.until(lambda: status in self.row()[2:3], f"STATUS {status}", timeout)

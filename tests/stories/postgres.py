@@ -57,10 +57,10 @@ class Postgres:
         """Run a statement and return what it answers; waits until the server is there."""
 
         def attempt() -> subprocess.CompletedProcess[str] | None:
+            options = ["-h", self.address, "-U", "postgres", "-AtqX", "-v", "ON_ERROR_STOP=1"]
             done = subprocess.run(
-                [self.programs["psql"], "-h", self.address, "-U", "postgres", "-AtqX", "-v", "ON_ERROR_STOP=1", "-c", text],
-                stdin=subprocess.DEVNULL, capture_output=True, text=True,
-            )  # fmt: skip
+                [self.programs["psql"], *options, "-c", text], stdin=subprocess.DEVNULL, capture_output=True, text=True
+            )
             return None if done.returncode == 2 else done  # 2: no connection
 
         done = until(attempt, "PostgreSQL answers", process=self.server)

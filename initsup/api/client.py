@@ -1,0 +1,174 @@
+"""The other side of `api.server`: how verbs ask a running initsup, or the files that it left behind.
+
+One JSON object a line over STATE/control.sock, descriptors beside the first byte. Stdlib only: every verb pays for
+this module's imports.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Iterator
+from typing import IO, Any, cast
+
+from initsup.errors import InitsupError, UsageError
+
+SOCKET = "control.sock"
+POD = "pod.json"
+EVENTS = "events.json"
+JOURNAL = "journal.jsonl"
+
+
+def base_dir() -> str:
+    """Where state directories lie unless `--state-dir` says otherwise."""
+    if os.geteuid() == 0:
+        return "/run/initsup"
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    return os.path.join(runtime, "initsup") if runtime else f"/tmp/initsup-{os.geteuid()}"
+
+
+def find_state_dir(given: str | None, name: str | None = None) -> str:
+    """The state directory that a verb means: the given one, that of a pod's name, or the only one there is.
+
+    Of several the only one that runs is meant. Raises UsageError when it is not clear.
+    """
+    if given:
+        return given
+    base = base_dir()
+    if name:
+        path = os.path.join(base, name)
+        if not os.path.isdir(path):
+            raise UsageError(f'pod "{name}" not found in {base}, is it running? (--state-dir DIR names another place)')
+        return path
+    try:
+        names = sorted(n for n in os.listdir(base) if os.path.isdir(os.path.join(base, n)))
+    except OSError:
+        names = []
+    running = [n for n in names if _answers(os.path.join(base, n))]
+    found = running or names
+    if not found:
+        raise UsageError(f"no pod found in {base}, start one with `initsup run FILE` or give --state-dir DIR")
+    if len(found) > 1:
+        raise UsageError(f"several pods are here, name one: {', '.join(found)}")
+    return os.path.join(base, found[0])
+
+
+def get_pod(state_dir: str) -> dict[str, Any]:
+    """The v1 Pod: live, or as it was at the end. Raises InitsupError when there is none."""
+    return _ask_or_read(state_dir, "get", POD)
+
+
+def get_events(state_dir: str) -> dict[str, Any]:
+    """The v1 EventList: live, or as it was at the end. Raises InitsupError when there is none."""
+    return _ask_or_read(state_dir, "events", EVENTS)
+
+
+def watch(state_dir: str, what: str = "pod") -> Iterator[dict[str, Any]]:
+    """The pod ("pod") or the EventList ("events") now and after each change, until initsup ends."""
+    verb, file = ("get", POD) if what == "pod" else ("events", EVENTS)
+    try:
+        stream = _connect(state_dir)
+    except OSError:
+        yield _read(state_dir, file)
+        return
+    with stream:
+        stream.write(json.dumps({"verb": verb, "watch": True}).encode() + b"\n")
+        stream.flush()
+        for line in stream:
+            yield _checked(json.loads(line))
+
+
+def call(state_dir: str, verb: str, **arguments: Any) -> dict[str, Any]:
+    """Ask for something to be done. Raises InitsupError with the answer's error, or when nobody is there."""
+    try:
+        stream = _connect(state_dir)
+    except OSError as problem:
+        raise InitsupError(f"no initsup is running in {state_dir} ({problem.strerror})") from None
+    with stream:
+        return _exchange(stream, {"verb": verb, **arguments})
+
+
+def exec_in(state_dir: str, container: str, argv: list[str], fds: tuple[int, int, int], tty: bool = False) -> int:
+    """Run a command in a container on these three descriptors; its exit code, 128+n for a signal."""
+    request = json.dumps({"verb": "exec", "container": container, "argv": argv, "tty": tty}).encode() + b"\n"
+    try:
+        connection = _socket(state_dir)
+    except OSError as problem:
+        raise InitsupError(f"no initsup is running in {state_dir} ({problem.strerror})") from None
+    with connection, connection.makefile("rwb") as stream:
+        socket.send_fds(connection, [request], list(fds))
+        return int(_answer(cast("IO[bytes]", stream))["code"])
+
+
+def _ask_or_read(state_dir: str, verb: str, file: str) -> dict[str, Any]:
+    try:
+        stream = _connect(state_dir)
+    except OSError:
+        return _read(state_dir, file)
+    with stream:
+        return _exchange(stream, {"verb": verb})
+
+
+def _exchange(stream: IO[bytes], request: dict[str, Any]) -> dict[str, Any]:
+    stream.write(json.dumps(request).encode() + b"\n")
+    stream.flush()
+    return _answer(stream)
+
+
+def _answer(stream: IO[bytes]) -> dict[str, Any]:
+    line = stream.readline()
+    if not line.endswith(b"\n"):
+        raise InitsupError("initsup ended before it answered")
+    return _checked(json.loads(line))
+
+
+def _checked(answer: dict[str, Any]) -> dict[str, Any]:
+    if "error" in answer:
+        problem = InitsupError(answer["error"])
+        problem.exit_code = answer.get("code", 1)
+        raise problem
+    return answer
+
+
+def _socket(state_dir: str) -> socket.socket:
+    """Connect to the control socket, however long its path is (sun_path holds 108 bytes)."""
+    directory = os.open(state_dir, os.O_PATH | os.O_DIRECTORY)
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        connection.connect(f"/proc/self/fd/{directory}/{SOCKET}")
+    except OSError:
+        connection.close()
+        raise
+    finally:
+        os.close(directory)
+    return connection
+
+
+def _connect(state_dir: str) -> IO[bytes]:
+    with _socket(state_dir) as connection:
+        return cast("IO[bytes]", connection.makefile("rwb"))
+
+
+def _answers(state_dir: str) -> bool:
+    try:
+        _socket(state_dir).close()
+    except OSError:
+        return False
+    return True
+
+
+def _read(state_dir: str, file: str) -> dict[str, Any]:
+    """What a run left behind; a run that was killed left only its journal."""
+    try:
+        with open(os.path.join(state_dir, file), "rb") as stream:
+            answer: dict[str, Any] = json.load(stream)
+            return answer
+    except (OSError, ValueError):
+        pass
+    journal = os.path.join(state_dir, JOURNAL)
+    if file == POD and os.path.exists(journal):
+        from initsup.api.routes import killed_pod
+
+        return killed_pod(journal)
+    raise InitsupError(f"no pod found in {state_dir}")

@@ -1,0 +1,122 @@
+"""Every question and request that a running initsup answers. Knows no transport: request in, answer out.
+
+An answer is a dict; `{"error": text, "code": exit code}` when the request cannot be met.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from initsup.core.events import RestartAsked, StopAsked
+from initsup.core.facts import ContainerFacts, Exited, Running, Stopping
+from initsup.engine import Engine
+
+
+class Refusal(Exception):
+    """A request that cannot be met; the message goes to the client."""
+
+
+def answer(engine: Engine, request: dict[str, Any]) -> dict[str, Any]:
+    """Answer one request."""
+    route = _ROUTES.get(request.get("verb", ""))
+    if route is None:
+        return {"error": f"unknown request {request.get('verb')!r}", "code": 1}
+    try:
+        return route(engine, request)
+    except Refusal as problem:
+        return {"error": str(problem), "code": 1}
+
+
+def container_of(engine: Engine, request: dict[str, Any]) -> tuple[str, ContainerFacts]:
+    """The container that a request names."""
+    name = request.get("container")
+    if name not in engine.plan.members:
+        raise Refusal(f"container {name} is not valid for pod {engine.plan.pod.metadata.name}")
+    return name, engine.facts.containers[name]
+
+
+def running_container(engine: Engine, request: dict[str, Any]) -> tuple[str, int, int]:
+    """Name, attempt and pid of the running container that a request names."""
+    name, container = container_of(engine, request)
+    if not isinstance(container.state, Running | Stopping):
+        raise Refusal(f'container "{name}" is not running')
+    return name, container.attempt, container.state.pid
+
+
+def _get(engine: Engine, request: dict[str, Any]) -> dict[str, Any]:
+    return engine.pod()
+
+
+def _events(engine: Engine, request: dict[str, Any]) -> dict[str, Any]:
+    return engine.events()
+
+
+def _delete(engine: Engine, request: dict[str, Any]) -> dict[str, Any]:
+    grace = 1.0 if request.get("now") else request.get("grace")
+    if grace is not None and (isinstance(grace, bool) or not isinstance(grace, int | float)):
+        raise Refusal(f"grace must be a number of seconds, not {grace!r}")
+    engine.node.post(StopAsked(at=engine.now(), grace=grace, by="delete"))
+    return {"pod": engine.plan.pod.metadata.name}
+
+
+def _restart(engine: Engine, request: dict[str, Any]) -> dict[str, Any]:
+    if engine.facts.stop is not None:
+        raise Refusal("the pod is ending")
+    if request.get("container") is None:
+        names = [m.name for m in engine.plan.members.values() if m.kind != "init"]
+    else:
+        name, container = container_of(engine, request)
+        done = isinstance(container.state, Exited) and container.ready
+        if engine.plan.members[name].kind == "init" and (container.attempt < 0 or done):
+            raise Refusal(f"init container {name} is not running, and init containers run once")
+        names = [name]
+    for name in names:
+        engine.node.post(RestartAsked(at=engine.now(), container=name, by="restart"))
+    return {"containers": names}
+
+
+def _signal(engine: Engine, request: dict[str, Any]) -> dict[str, Any]:
+    name, _, pid = running_container(engine, request)
+    number = request.get("signal")
+    if not isinstance(number, int) or not 0 < number < 65:
+        raise Refusal(f"{number!r} is not a signal number")
+    try:
+        os.kill(pid, number)
+    except OSError as problem:
+        raise Refusal(f"cannot signal container {name}: {problem.strerror}") from None
+    return {"container": name}
+
+
+def _facts(engine: Engine, request: dict[str, Any]) -> dict[str, Any]:
+    import msgspec
+
+    return {"facts": msgspec.to_builtins(engine.facts), "trouble": engine.trouble()}
+
+
+_ROUTES = {
+    "get": _get,
+    "events": _events,
+    "delete": _delete,
+    "restart": _restart,
+    "signal": _signal,
+    "facts": _facts,
+}
+
+
+def killed_pod(journal: str) -> dict[str, Any]:
+    """The v1 Pod of a run that ended without a word, told from its journal: what lived then is lost now."""
+    from initsup.core.report import report
+    from initsup.journal import replay, stamp
+    from initsup.spec.base import to_dict
+
+    plan, facts, zero = replay(journal)
+
+    def clock(at: float) -> str:
+        return stamp(at + zero)
+
+    pod = to_dict(plan.pod, defaults=True)
+    pod["metadata"]["creationTimestamp"] = clock(facts.began_at)
+    pod["status"] = to_dict(report(plan, facts, float("inf"), clock), defaults=True)
+    pod["metadata"].setdefault("annotations", {})["initsup.dev/degraded"] = "initsup was killed, this is its last word"
+    return pod

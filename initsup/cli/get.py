@@ -1,0 +1,129 @@
+"""`initsup get`: the pod as a row, or as a whole; with `-w` again after each change.
+
+Imports next to nothing: scripts call it in loops.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Callable
+
+    from initsup.cli.arguments import Parser
+
+FORMS = ("json", "yaml", "wide", "name", "jsonpath")
+_COLUMNS = ("NAME", "READY", "STATUS", "RESTARTS", "AGE")
+_WIDE = (*_COLUMNS, "IP", "NODE", "NOMINATED NODE", "READINESS GATES")
+
+
+def arguments(parser: Parser) -> None:
+    """The options of `get`."""
+    from initsup.cli.arguments import add_pod
+    from initsup.cli.output import add_output
+
+    parser.examples("""
+# The pod in one line
+initsup get
+
+# … again at each change, until it ends
+initsup get -w
+
+# The whole object
+initsup get -o yaml
+
+# One field of it
+initsup get -o jsonpath='{.status.containerStatuses[0].restartCount}'
+""")
+    add_pod(parser)
+    add_output(parser, *FORMS)
+    parser.flag("-w", "--watch", help="print again after each change, until the pod has ended")
+    parser.flag("--no-headers", help="leave out the line with the columns' names")
+
+
+def get(args: Namespace) -> int:
+    """Print the pod."""
+    from initsup.api import client
+    from initsup.cli.arguments import pod_name, state_dir
+    from initsup.cli.output import check_form
+
+    check_form(args.output, args.forms)
+    name = pod_name(args.words)
+    show = _printer(args.output, not args.no_headers)
+    if args.watch:
+        for pod in client.watch(state_dir(args, name), "pod"):
+            show(pod)
+            sys.stdout.flush()
+    elif args.state_dir or name:
+        show(client.get_pod(state_dir(args, name)))
+    else:
+        _show_all(show, args.output in ("", "wide", "name"))
+    return 0
+
+
+def _show_all(show: Callable[[dict[str, Any]], None], one_by_one: bool) -> None:
+    """Every pod there is, ended ones too; as one List where that is what the form needs."""
+    from initsup.api import client
+    from initsup.errors import InitsupError
+
+    pods = []
+    for place in _state_dirs(client.base_dir()):
+        try:
+            pods.append(client.get_pod(place))
+        except InitsupError:  # it is just being made
+            continue
+    if not pods:
+        pods.append(client.get_pod(client.find_state_dir(None)))
+    if len(pods) > 1 and not one_by_one:
+        pods = [{"apiVersion": "v1", "kind": "List", "metadata": {"resourceVersion": ""}, "items": pods}]
+    for pod in pods:
+        show(pod)
+
+
+def _state_dirs(base: str) -> list[str]:
+    try:
+        return sorted(entry.path for entry in os.scandir(base) if entry.is_dir())
+    except OSError:
+        return []
+
+
+def _printer(form: str, header: bool) -> Callable[[dict[str, Any]], None]:
+    """A function that prints a pod, each time it is called, in the form asked for."""
+    if form in ("", "wide"):
+        return _Rows(wide=form == "wide", header=header).show
+    from initsup.cli.output import render
+
+    count = 0
+
+    def show(pod: dict[str, Any]) -> None:
+        nonlocal count
+        count += 1
+        print(("---\n" if form == "yaml" and count > 1 else "") + render(pod, form), end="")
+
+    return show
+
+
+class _Rows:
+    """Prints a row at a time; a row that differs from the one before in its age only is left out."""
+
+    def __init__(self, wide: bool, header: bool) -> None:
+        from initsup.cli.table import Table
+
+        self._columns = _WIDE if wide else _COLUMNS
+        self._table = Table(*self._columns)
+        self._header = header
+        self._last: tuple[str, ...] = ()
+
+    def show(self, pod: dict[str, Any]) -> None:
+        from initsup.core.columns import row
+
+        cells = row(pod, time.time())
+        shown = (cells.name, cells.ready, cells.status, cells.restarts.partition(" ")[0], *cells[5:])
+        if shown == self._last:
+            return
+        print("\n".join(self._table.lines([cells[: len(self._columns)]], header=self._header)))
+        self._header, self._last = False, shown

@@ -1,0 +1,191 @@
+"""`initsup run`: load, make ready, start, and stay until the pod ends.
+
+The order matters for speed: the first container starts before the event loop is imported.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from argparse import Namespace
+from typing import TYPE_CHECKING, Any
+
+from initsup.api.client import SOCKET
+from initsup.errors import InitsupError
+
+if TYPE_CHECKING:
+    from initsup.cli.arguments import Parser
+    from initsup.engine import Engine
+    from initsup.node.node import HostNode
+    from initsup.spec.manifest import Manifest
+
+
+def arguments(parser: Parser) -> None:
+    """Define the options of `run`."""
+    parser.add_argument("files", nargs="+", metavar="FILE", help="manifest in YAML, JSON or TOML; - is stdin")
+    parser.add_argument("--state-dir", metavar="DIR", help="where status, events, logs and volumes are kept")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="set a supervisor setting")
+    parser.add_argument(
+        "--console", choices=("auto", "text", "json", "raw"), help="how output is printed (console.format)"
+    )
+    parser.flag("--best-effort", help="run also where a promise of isolation or safety cannot be kept")
+    parser.examples("""
+# Run a pod until it ends or Ctrl-C
+initsup run pod.yaml
+
+# The settings in a file of their own, and one of them from here
+initsup run pod.yaml supervisor.yaml --set crashLoopBackOff.initialPeriod=1s
+""")
+
+
+def run(args: Namespace) -> int:
+    """Run the pod; the exit code is the pod's (0 done or stopped on request, the culprit's, 124 deadline)."""
+    asked = _load(args)
+    state_dir = _state_dir(args.state_dir, asked)
+    lock = _make_state_dir(state_dir)
+    try:
+        return _supervise(asked, state_dir)
+    finally:
+        os.close(lock)
+
+
+def _load(args: Namespace) -> Manifest:
+    from initsup.load.read import load
+
+    overrides = list(args.set)
+    if args.console:
+        overrides.append(f"console.format={args.console}")
+    if args.best_effort:
+        overrides.append("bestEffort=true")
+    return load(args.files, overrides)
+
+
+def _state_dir(given: str | None, asked: Manifest) -> str:
+    from initsup.api.client import base_dir
+
+    return os.path.abspath(given or os.path.join(base_dir(), asked.pod.metadata.name))
+
+
+def _make_state_dir(path: str) -> int:
+    """An empty state directory, for this process alone: the descriptor that keeps it locked. Raises InitsupError."""
+    import fcntl
+
+    try:
+        os.makedirs(path, 0o700, exist_ok=True)
+        os.chmod(path, 0o700)
+        lock = os.open(os.path.join(path, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as problem:
+        raise InitsupError(f"cannot make the state directory {path}: {problem.strerror}, name one by --state-dir") from None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(lock)
+        raise InitsupError(f"another initsup is running in {path}, delete it first or use --state-dir") from None
+    for name in ("pod.json", "events.json", "journal.jsonl"):
+        if os.path.lexists(os.path.join(path, name)):
+            os.unlink(os.path.join(path, name))
+    if os.path.isdir(os.path.join(path, "logs")):
+        import shutil
+
+        shutil.rmtree(os.path.join(path, "logs"))
+    return lock
+
+
+def _supervise(asked: Manifest, state_dir: str) -> int:
+    from initsup.api.client import JOURNAL
+    from initsup.core.plan import plan
+    from initsup.engine import Engine
+    from initsup.journal import Journal
+    from initsup.node.node import HostNode
+
+    planned = plan(asked)
+    node = HostNode(planned, state_dir)
+    try:
+        wall_zero = time.time() - time.monotonic()
+        journal = Journal(os.path.join(state_dir, JOURNAL), planned, wall_zero)
+        engine = Engine(planned, node, journal, node.where(), host=os.uname().nodename)
+        node.on_dump = lambda: _dump(engine)
+        engine.observers = _observers(engine, node)
+        return _run(engine, node, state_dir)
+    finally:
+        node.close()
+
+
+def _observers(engine: Engine, node: HostNode) -> list[Any]:
+    """The console, and systemd where it wants to be told."""
+    from initsup.cli.progress import Progress
+
+    observers: list[Any] = [Progress(node.console)]
+    if "NOTIFY_SOCKET" in os.environ:
+        from initsup.cli.unit import Unit
+
+        observers.append(Unit(dict(os.environ)))
+    return observers
+
+
+def _run(engine: Engine, node: HostNode, state_dir: str) -> int:
+    from initsup.core.report import exit_code
+
+    engine.step()
+    if not engine.facts.finished:
+        import anyio
+
+        anyio.run(_main, engine, state_dir)
+    _keep(engine, state_dir)
+    engine.journal.close()
+    code, why = exit_code(engine.plan, engine.facts)
+    if engine.trouble():
+        node.console.say("degraded: " + "; ".join(engine.trouble()))
+    node.console.say(f"pod {engine.plan.pod.metadata.name}: {why}, exit code {code}")
+    return code
+
+
+async def _main(engine: Engine, state_dir: str) -> None:
+    import gc
+
+    import anyio
+
+    from initsup.api.server import listen, serve
+
+    over = anyio.Event()
+    async with anyio.create_task_group() as tasks:
+        try:
+            listener = listen(state_dir)
+        except OSError as problem:
+            engine.lacks(f"cannot listen in {state_dir}: {problem.strerror}")
+        else:
+            tasks.start_soon(serve, engine, listener, over)
+        gc.collect()
+        gc.freeze()
+        await engine.run()
+        over.set()
+    socket = os.path.join(state_dir, SOCKET)
+    if os.path.lexists(socket):
+        os.unlink(socket)
+
+
+def _dump(engine: Engine) -> str:
+    import msgspec
+
+    return msgspec.json.format(msgspec.json.encode(engine.facts), indent=1).decode()
+
+
+def _keep(engine: Engine, state_dir: str) -> None:
+    """Leave the last status and the events behind."""
+    import json
+
+    from initsup.api.client import EVENTS, POD
+
+    for name, answer in ((EVENTS, engine.events()), (POD, engine.pod())):
+        path = os.path.join(state_dir, name)
+        try:
+            with open(path + ".new", "w", opener=_private) as file:
+                json.dump(answer, file)
+            os.rename(path + ".new", path)
+        except OSError as problem:
+            print(f"initsup: cannot write {path}: {problem.strerror}", file=sys.stderr)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

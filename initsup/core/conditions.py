@@ -1,0 +1,99 @@
+"""The conditions of the pod: which hold, and why not.
+
+Source: pkg/kubelet/status/generate.go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from initsup.core.facts import Exited, Facts, Running, Stopping
+from initsup.core.plan import Member, Plan
+from initsup.core.shutdown import is_down
+from initsup.spec.status import PodCondition
+
+Clock = Callable[[float], str]
+"""Turns monotonic seconds into an RFC 3339 time."""
+
+
+def truths(plan: Plan, facts: Facts) -> dict[str, bool]:
+    """Which pod conditions hold."""
+    over = is_down(facts)
+    ended = facts.stop is not None and facts.stop.why in ("deadline", "evicted", "completed", "failed")
+    ready = not over and not ended and all(facts.containers[m.name].ready for m in _that_count(plan))
+    gates = not plan.pod.spec.readiness_gates
+    result = {
+        "PodReadyToStartContainers": facts.volumes.state == "ready" and not over,
+        "Initialized": not plan.inits or _is_initialized(plan, facts),
+        "Ready": ready and gates,
+        "ContainersReady": ready,
+        "PodScheduled": True,
+    }
+    if plan.restarts_all:
+        result["AllContainersRestarting"] = facts.restarting == "ending"
+    return result
+
+
+def _that_count(plan: Plan) -> tuple[Member, ...]:
+    """The containers that make a pod ready: sidecars and main containers."""
+    return (*(m for m in plan.inits if m.kind == "sidecar"), *plan.mains)
+
+
+def _is_initialized(plan: Plan, facts: Facts) -> bool:
+    if any(isinstance(facts.containers[m.name].state, Running | Stopping | Exited) for m in plan.mains):
+        return True
+    before = facts.conditions.get("Initialized")
+    return (before is not None and before.status and plan.restarts_all) or not _incomplete(plan, facts)
+
+
+def _incomplete(plan: Plan, facts: Facts) -> list[str]:
+    """Init containers that are not through (a sidecar: not started)."""
+    return [
+        m.name
+        for m in plan.inits
+        if not (facts.containers[m.name].started if m.kind == "sidecar" else facts.containers[m.name].ready)
+    ]
+
+
+def conditions(plan: Plan, facts: Facts, inner: str, clock: Clock) -> tuple[PodCondition, ...]:
+    texts = {kind: _why_not(plan, facts, kind, inner) for kind in facts.conditions}
+    return tuple(
+        PodCondition(
+            type=kind,
+            status="True" if known.status else "False",
+            last_transition_time=clock(known.since),
+            reason=texts[kind][0],
+            message=texts[kind][1],
+        )
+        for kind, known in facts.conditions.items()
+    )
+
+
+def _why_not(plan: Plan, facts: Facts, kind: str, inner: str) -> tuple[str, str]:
+    """Reason and message of a condition."""
+    holds = facts.conditions[kind].status
+    final = {"Succeeded": "PodCompleted", "Failed": "PodFailed"}.get(inner, "")
+    if kind == "Initialized":
+        if inner == "Succeeded":
+            return "PodCompleted", ""
+        if not holds:
+            return (
+                "ContainersNotInitialized",
+                f"containers with incomplete status: [{' '.join(_incomplete(plan, facts))}]",
+            )
+    elif kind == "AllContainersRestarting":
+        if holds:
+            return "RestartAllContainersStarted", "container exited with restart policy rule"
+        return final, ""
+    elif kind in ("Ready", "ContainersReady") and not holds:
+        if final:
+            return final, ""
+        unready = [m.name for m in _that_count(plan) if not facts.containers[m.name].ready]
+        if unready:
+            return "ContainersNotReady", f"containers with unready status: [{' '.join(unready)}]"
+        gates = [
+            f'corresponding condition of pod readiness gate "{gate.condition_type}" does not exist.'
+            for gate in plan.pod.spec.readiness_gates
+        ]
+        return "ReadinessGatesNotReady", ", ".join(gates)
+    return "", ""

@@ -1,0 +1,216 @@
+"""The loop that joins the core to the world, and the only timer in the program.
+
+    ask `decide`; record each action, then do it; wait for the next event or for `wake_at`; apply; again
+
+The first passes need no event loop, so the first container starts before anyio is imported.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Protocol
+
+from initsup.core.actions import Action, Finish, Kill, Refuse, Remove, RestartAll, Stop
+from initsup.core.apply import apply, begin
+from initsup.core.decide import decide
+from initsup.core.events import Began, Event, Looked
+from initsup.core.facts import Facts
+from initsup.core.narrate import Notice, narrate
+from initsup.core.plan import Plan
+from initsup.core.report import Where, report
+from initsup.journal import Journal, Notices, stamp
+from initsup.spec.base import to_dict
+
+if TYPE_CHECKING:
+    from anyio.abc import TaskGroup
+
+# Began(action) is all there is to these; the others are carried out by the node.
+_RECORDED_ONLY = (Finish, Kill, Refuse, Remove, RestartAll, Stop)
+
+
+class Node(Protocol):
+    """What carries actions out. `do` returns at once and never raises; each action closes with exactly one event."""
+
+    tasks: TaskGroup | None
+
+    def do(self, action: Action) -> None:
+        """Carry out an action."""
+
+    def fileno(self) -> int:
+        """A descriptor that is readable when `collect` has something to do."""
+
+    def collect(self) -> list[Event]:
+        """What has happened; never blocks."""
+
+    def post(self, event: Event) -> None:
+        """Hand in an event from outside."""
+
+    def execute(
+        self,
+        container: str,
+        attempt: int,
+        argv: tuple[str, ...],
+        fds: tuple[int, ...],
+        tty: bool,
+        on_exit: Callable[[int], None],
+    ) -> Command:
+        """Run a command in a running container on these descriptors. Raises OSError when it cannot be started."""
+
+    def degraded(self) -> list[str]:
+        """What does not work as it should, a line each."""
+
+
+class Command(Protocol):
+    """A command that runs in a container."""
+
+    def kill(self) -> None:
+        """End it, with all that it started; nothing happens when it has ended."""
+
+
+class Observer(Protocol):
+    """Somebody who wants to see what happens while it does: the console, systemd."""
+
+    def happened(self, engine: Engine, notices: list[Notice]) -> None:
+        """A pass is over: facts have changed, and these notices were given."""
+
+    def look_at(self, engine: Engine) -> float | None:
+        """When it wants to be called again even if nothing happens."""
+
+
+class Engine:
+    """One pod."""
+
+    def __init__(self, plan: Plan, node: Node, journal: Journal, where: Where, host: str = "") -> None:
+        self.plan = plan
+        self.node = node
+        self.journal = journal
+        self.notices = Notices()
+        self.observers: list[Observer] = []
+        self.where = where
+        self.host = host
+        self.wall_zero = time.time() - time.monotonic()
+        self.created = self.now()
+        self.facts = begin(plan, self.created)
+        self._fresh: list[Notice] = []
+        self._lacking: list[str] = []
+        self._changed: Any = None
+        self._stamps: dict[int, str] = {}
+        journal.begin(self.facts)
+
+    @staticmethod
+    def now() -> float:
+        """Monotonic seconds."""
+        return time.monotonic()
+
+    # -- the loop ---------------------------------------------------------------------------------------------------
+
+    def step(self) -> float | None:
+        """Decide and act until there is nothing to do; when to look again."""
+        while True:
+            now = self.now()
+            decision = decide(self.plan, self.facts, now)
+            if not decision.actions:
+                self._tell()
+                return decision.wake_at
+            for action in decision.actions:
+                self.happened((Began(at=now, action=action),))
+                if not isinstance(action, _RECORDED_ONLY):
+                    self.node.do(action)
+            self.happened(self.node.collect())
+
+    def happened(self, events: Iterable[Event]) -> None:
+        """Take events in: told, on file, applied."""
+        for event in events:
+            for notice in narrate(self.plan, self.facts, event):
+                self.notices.add(notice, self.wall(event.at))
+                self._fresh.append(notice)
+            self.journal.add(event)
+            self.facts = apply(self.plan, self.facts, event)
+
+    async def run(self) -> None:
+        """Go on until the pod is finished."""
+        import anyio
+
+        self._changed = anyio.Event()
+        async with anyio.create_task_group() as tasks:
+            self.node.tasks = tasks
+            wake_at = self.step()
+            while not self.facts.finished:
+                with anyio.move_on_after(self._patience(wake_at)):
+                    await anyio.wait_readable(self.node.fileno())
+                self.happened(self.node.collect() or (Looked(at=self.now()),))
+                wake_at = self.step()
+            tasks.cancel_scope.cancel()
+        self._changed.set()
+
+    def _patience(self, wake_at: float | None) -> float | None:
+        """Seconds to wait for an event; None: as long as it takes."""
+        wishes = [at for at in (wake_at, *(o.look_at(self) for o in self.observers)) if at is not None]
+        return max(min(wishes) - self.now(), 0.0) if wishes else None
+
+    def _tell(self) -> None:
+        self.journal.flush(self.facts)
+        notices, self._fresh = self._fresh, []
+        for observer in self.observers:
+            observer.happened(self, notices)
+        if self._changed is not None:
+            import anyio
+
+            self._changed.set()
+            self._changed = anyio.Event()
+
+    async def change(self) -> None:
+        """Wait until the next pass is over."""
+        await self._changed.wait()
+
+    # -- what it tells ----------------------------------------------------------------------------------------------
+
+    def wall(self, at: float) -> float:
+        """Wall seconds of a monotonic time. A step of the wall clock is followed, small corrections are not."""
+        zero = time.time() - time.monotonic()
+        if abs(zero - self.wall_zero) > 0.5:
+            self.wall_zero = zero
+            self._stamps.clear()
+        return at + self.wall_zero
+
+    def clock(self, at: float) -> str:
+        """A monotonic time as RFC 3339."""
+        second = int(self.wall(at))
+        text = self._stamps.get(second)
+        if text is None:
+            if len(self._stamps) > 4096:
+                self._stamps.clear()
+            text = self._stamps[second] = stamp(second)
+        return text
+
+    def pod(self) -> dict[str, Any]:
+        """The v1 Pod as it is now."""
+        pod = to_dict(self.plan.pod, defaults=True)
+        meta = pod["metadata"]
+        meta.setdefault("namespace", "default")
+        meta["creationTimestamp"] = self.clock(self.created)
+        if self.facts.deleted is not None:
+            meta["deletionTimestamp"] = self.clock(self.facts.deleted.at + self.facts.deleted.grace)
+            meta["deletionGracePeriodSeconds"] = int(self.facts.deleted.grace)
+        pod["spec"].setdefault("nodeName", self.host)
+        status = report(self.plan, self.facts, self.now(), self.clock, self.where)
+        pod["status"] = to_dict(status, defaults=True)
+        trouble = self.trouble()
+        if trouble:
+            meta.setdefault("annotations", {})["initsup.dev/degraded"] = "; ".join(trouble)
+        return pod
+
+    def events(self) -> dict[str, Any]:
+        """The v1 EventList of the pod."""
+        return self.notices.as_list(self.plan.pod, self.host)
+
+    def lacks(self, message: str) -> None:
+        """Note that something does not work as it should."""
+        if message not in self._lacking:
+            self._lacking.append(message)
+
+    def trouble(self) -> list[str]:
+        """What does not work as it should."""
+        return [*filter(None, [self.journal.degraded]), *self._lacking, *self.node.degraded()]
+

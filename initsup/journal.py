@@ -1,0 +1,189 @@
+"""What has happened: the events of the core on file, for replay, and the pod's Kubernetes events, counted.
+
+The file begins with a snapshot (pod, settings, facts) and goes on with one core event a line. When it has grown past
+`MAX_BYTES` it starts anew with the facts of that moment. Secrets and ConfigMaps are not in it. `replay` folds it back
+into facts, which is how the state of a run that was killed can still be told.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import OrderedDict
+from typing import Any
+
+import msgspec
+
+from initsup.core.apply import apply
+from initsup.core.events import Event
+from initsup.core.facts import Facts
+from initsup.core.narrate import Notice
+from initsup.core.plan import Plan, plan
+from initsup.spec.manifest import Manifest
+from initsup.spec.pod import Pod
+from initsup.spec.settings import SupervisorConfiguration
+
+MAX_BYTES = 8 * 2**20
+MAX_NOTICES = 4096
+"""Different events that are kept (client-go's cache holds as many)."""
+
+
+class Snapshot(msgspec.Struct, frozen=True, tag=True):
+    """The first line of a journal. `wall` is the wall time of monotonic zero."""
+
+    pod: Pod
+    settings: SupervisorConfiguration
+    facts: Facts
+    wall: float
+
+
+class Journal:
+    """Appends events to a file, many at a time. A file that cannot be written makes it `degraded`, nothing worse."""
+
+    def __init__(self, path: str, asked: Plan, wall: float) -> None:
+        self.degraded = ""
+        self._path = path
+        self._plan = asked
+        self._wall = wall
+        self._encoder = msgspec.json.Encoder()
+        self._pending: list[bytes] = []
+        self._size = 0
+        self._fd = -1
+
+    def begin(self, facts: Facts) -> None:
+        """Start the file anew from these facts."""
+        asked = self._plan.asked
+        first = Snapshot(pod=asked.pod, settings=asked.settings, facts=facts, wall=self._wall)
+        line = self._encoder.encode(first) + b"\n"
+        try:
+            fd = os.open(self._path + ".new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            os.write(fd, line)
+            os.rename(self._path + ".new", self._path)
+        except OSError as problem:
+            self.degraded = f"cannot write the journal {self._path}: {problem.strerror}"
+            return
+        if self._fd >= 0:
+            os.close(self._fd)
+        self._fd, self._size = fd, len(line)
+        self._pending.clear()
+
+    def add(self, event: Event) -> None:
+        """Take an event; it is on file after the next `flush`."""
+        self._pending.append(self._encoder.encode(event))
+
+    def flush(self, facts: Facts) -> None:
+        """Write what has been added; `facts` are those after the last event."""
+        if not self._pending or self._fd < 0:
+            self._pending.clear()
+            return
+        data = b"\n".join(self._pending) + b"\n"
+        self._pending.clear()
+        try:
+            os.write(self._fd, data)
+        except OSError as problem:
+            self.degraded = f"cannot write the journal {self._path}: {problem.strerror}"
+            return
+        self._size += len(data)
+        if self._size > MAX_BYTES:
+            self.begin(facts)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+def replay(path: str) -> tuple[Plan, Facts, float]:
+    """The plan and facts at the end of a journal, and the wall time of monotonic zero.
+
+    A torn last line, as a kill leaves it, is not counted. Raises OSError, and msgspec.DecodeError for a file that is
+    no journal.
+    """
+    with open(path, "rb") as file:
+        lines = file.read().split(b"\n")[:-1]
+    first = msgspec.json.decode(lines[0] if lines else b"", type=Snapshot)
+    asked = plan(Manifest(pod=first.pod, settings=first.settings))
+    decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(Event)
+    return asked, apply(asked, first.facts, *(decoder.decode(line) for line in lines[1:])), first.wall
+
+
+class Kept(msgspec.Struct):
+    """One Kubernetes event: how often it has happened, first and last (wall seconds)."""
+
+    notice: Notice
+    number: int
+    count: int
+    first: float
+    last: float
+
+
+class Notices:
+    """The pod's Kubernetes events. The same again is counted, not repeated (client-go tools/record/events_cache.go)."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[Notice, Kept] = OrderedDict()
+        self._number = 0
+
+    def add(self, notice: Notice, wall: float) -> Kept:
+        """Count one occurrence at this wall time."""
+        kept = self._kept.get(notice)
+        if kept is None:
+            self._number += 1
+            kept = self._kept[notice] = Kept(notice, self._number, 1, wall, wall)
+            if len(self._kept) > MAX_NOTICES:
+                self._kept.popitem(last=False)
+        else:
+            kept.count += 1
+            kept.last = wall
+            self._kept.move_to_end(notice)
+        return kept
+
+    def as_list(self, pod: Pod, host: str) -> dict[str, Any]:
+        """An EventList in the order of time."""
+        items = sorted(self._kept.values(), key=lambda kept: (kept.last, kept.number))
+        return {
+            "apiVersion": "v1",
+            "kind": "EventList",
+            "metadata": {"resourceVersion": str(self._number)},
+            "items": [as_event(kept, pod, host) for kept in items],
+        }
+
+
+def as_event(kept: Kept, pod: Pod, host: str) -> dict[str, Any]:
+    """A core/v1 Event."""
+    meta, notice = pod.metadata, kept.notice
+    subject = {
+        "kind": "Pod",
+        "namespace": meta.namespace or "default",
+        "name": meta.name,
+        "uid": meta.uid,
+        "apiVersion": "v1",
+    }
+    if notice.field_path:
+        subject["fieldPath"] = notice.field_path
+    return {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {
+            "name": f"{meta.name}.{kept.number:016x}",
+            "namespace": meta.namespace or "default",
+            "creationTimestamp": stamp(kept.first),
+        },
+        "involvedObject": subject,
+        "reason": notice.reason,
+        "message": notice.message,
+        "source": {"component": "initsup", "host": host},
+        "firstTimestamp": stamp(kept.first),
+        "lastTimestamp": stamp(kept.last),
+        "count": kept.count,
+        "type": notice.type,
+        "eventTime": None,
+        "reportingComponent": "initsup",
+        "reportingInstance": host,
+    }
+
+
+def stamp(wall: float) -> str:
+    """Wall seconds as RFC 3339, whole seconds, UTC, as Kubernetes prints times."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(wall))

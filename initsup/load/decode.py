@@ -1,0 +1,226 @@
+"""Builtins → objects, strictly: an unknown field or a wrong type is an error, and all of them are found at once.
+
+The fast way is msgspec, which stops at its first error. Only when it does not get through, or when a value has a unit,
+a slower walk over the same types finds every error with its path and turns what Kubernetes accepts beside the types
+(numbers as quantities, `null` for "not set") into what the types say.
+"""
+
+from types import NoneType, UnionType
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+
+import msgspec
+
+from initsup.errors import Problem
+from initsup.spec.base import Base
+from initsup.spec.units import parse_duration, value
+
+from .document import Document
+
+T = TypeVar("T", bound=Base)
+
+_NOTHING = object()
+"""A value that counts as not set."""
+
+_NAMES = {
+    str: "a string", bool: "true or false", int: "a whole number", float: "a number", list: "a list", dict: "an object",
+    NoneType: "null", bytes: "base64 text",
+}  # fmt: skip
+
+
+def decode(kind: type[T], document: Document, problems: list[Problem], has_units: bool = False) -> T | None:
+    """`document` as an object of `kind`, or None after adding to `problems`.
+
+    `has_units` says that the type has durations or sizes, which msgspec alone cannot read.
+    """
+    if not has_units:
+        try:
+            return msgspec.convert(document.body, kind)
+        except msgspec.ValidationError:
+            pass
+    walk = _Walk(document)
+    clean = walk.struct(document.body, kind, "")
+    problems += walk.problems
+    if walk.problems:
+        return None
+    try:
+        return msgspec.convert(clean, kind)
+    except msgspec.ValidationError as error:
+        problems.append(document.problem("", str(error)))
+        return None
+
+
+def unknown_field(name: str, known: list[str]) -> tuple[str, str]:
+    """What to say about a field that does not exist: message and hint."""
+    for candidate in known:
+        if candidate.lower() == name.replace("_", "").replace("-", "").lower():
+            return "unknown field", f"did you mean {candidate}?"
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, known, n=1)
+    return "unknown field", f"did you mean {close[0]}?" if close else ""
+
+
+class _Walk:
+    """One walk over one document."""
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self.problems: list[Problem] = []
+        self.above: list[type[msgspec.Struct]] = []
+
+    def problem(self, path: str, message: str, hint: str = "") -> Any:
+        self.problems.append(self.document.problem(path, message, hint))
+        return _NOTHING
+
+    def struct(self, given: dict[str, Any], kind: type[msgspec.Struct], path: str) -> dict[str, Any]:
+        """The fields of an object."""
+        fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+        self.above.append(kind)
+        clean = {}
+        for name, inner in given.items():
+            at = f"{path}.{name}" if path else name
+            if name not in fields:
+                self.problem(at, *self._unknown(name, kind, list(fields)))
+                continue
+            found = self.value(inner, fields[name].type, at)
+            if found is not _NOTHING:
+                clean[name] = found
+        self.above.pop()
+        return clean
+
+    def _unknown(self, name: str, kind: type[msgspec.Struct], known: list[str]) -> tuple[str, str]:
+        """What to say about an unknown field; looks also above and below for a place where it would be known."""
+        message, hint = unknown_field(name, known)
+        if not hint:
+            for outer in reversed(self.above[:-1]):
+                if name in (field.encode_name for field in msgspec.structs.fields(outer)):
+                    return message, f"it is a field of {outer.__name__}, further out"
+            for field in msgspec.structs.fields(kind):
+                for inner in _structs(field.type):
+                    if name in (deeper.encode_name for deeper in msgspec.structs.fields(inner)):
+                        return message, f"it belongs into {field.encode_name}"
+        return message, hint
+
+    def value(self, given: Any, kind: Any, path: str) -> Any:
+        """A value that has to be of `kind`; _NOTHING if it is not set or wrong."""
+        if kind is Any:
+            return given
+        if given is None:
+            return _NOTHING
+        origin = get_origin(kind)
+        if origin is Annotated:
+            inner, meta = get_args(kind)
+            return self.annotated(given, inner, meta, path)
+        if origin in (Union, UnionType):
+            return self.union(given, [part for part in get_args(kind) if part is not NoneType], path)
+        if origin is tuple:
+            return self.items(given, get_args(kind)[0], path)
+        if origin is dict:
+            return self.entries(given, get_args(kind)[1], path)
+        if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+            return self.struct(given, kind, path) if isinstance(given, dict) else self.wrong(given, dict, path)
+        if kind is bytes:
+            return self.base64(given, path)
+        if type(given) is kind or (kind is float and type(given) is int):
+            return given
+        if kind is int and type(given) is float and given.is_integer():
+            return int(given)
+        return self.wrong(given, kind, path)
+
+    def wrong(self, given: Any, kind: Any, path: str) -> Any:
+        """A value of another type than `kind`."""
+        hint = ""
+        if kind is str and type(given) not in (list, dict):
+            hint = "put it in quotes"
+        elif kind in (int, bool, float) and type(given) is str:
+            looks_right = given in ("true", "false") if kind is bool else given.strip("+-.").isdigit()
+            hint = "remove the quotes" if looks_right else ""
+        elif kind is list and given != "":
+            hint = "write it as a list of one"
+        actual = _NAMES.get(type(given), "a date or time")
+        return self.problem(path, f"must be {_NAMES[kind]}, not {actual}", hint)
+
+    def annotated(self, given: Any, kind: Any, meta: msgspec.Meta, path: str) -> Any:
+        """A value with a unit or a range."""
+        unit = (meta.extra or {}).get("unit")
+        if unit == "quantity":
+            if type(given) in (int, float):
+                return str(given)
+            return self.value(given, kind, path)
+        if unit == "duration":
+            return self.measured(given, parse_duration, "a duration such as 10s or 1m30s", path)
+        if unit == "size":
+            return self.measured(given, value, "a size such as 10Mi", path)
+        found = self.value(given, kind, path)
+        if type(found) is int and meta.le is not None and not (meta.ge or 0) <= found <= meta.le:
+            return self.problem(path, f"must be between {meta.ge} and {meta.le}")
+        return found
+
+    def measured(self, given: Any, parse: Any, wanted: str, path: str) -> Any:
+        """A number that a text with a unit stands for."""
+        if type(given) in (int, float):
+            return given
+        try:
+            return parse(given) if type(given) is str else self.problem(path, f"must be {wanted}")
+        except ValueError:
+            return self.problem(path, f"must be {wanted}, not {given!r}")
+
+    def union(self, given: Any, kinds: list[Any], path: str) -> Any:
+        """A value of one of several types."""
+        if len(kinds) == 1:
+            return self.value(given, kinds[0], path)
+        for kind in kinds:
+            bare = get_args(kind)[0] if get_origin(kind) is Annotated else kind
+            if type(given) is bare:
+                return self.value(given, kind, path)
+        return self.problem(
+            path, f"must be a string or a whole number, not {_NAMES.get(type(given), 'a date or time')}"
+        )
+
+    def items(self, given: Any, kind: Any, path: str) -> Any:
+        """A list."""
+        if not isinstance(given, list):
+            return self.wrong(given, list, path)
+        found = []
+        for index, item in enumerate(given):
+            if item is None:
+                self.problem(f"{path}[{index}]", "there is nothing in it", "remove it")
+            inner = self.value(item, kind, f"{path}[{index}]")
+            if inner is not _NOTHING:
+                found.append(inner)
+        return found
+
+    def entries(self, given: Any, kind: Any, path: str) -> Any:
+        """An object with free keys."""
+        if not isinstance(given, dict):
+            return self.wrong(given, dict, path)
+        found = {}
+        for name, item in given.items():
+            inner = self.value(item, kind, f"{path}[{name}]")
+            if item is None and not _structs(kind):
+                inner = ""  # as Kubernetes reads null where a string has to be
+            if inner is not _NOTHING:
+                found[name] = inner
+        return found
+
+    def base64(self, given: Any, path: str) -> Any:
+        """Bytes; line breaks in the text are allowed, as in Go."""
+        if not isinstance(given, str):
+            return self.wrong(given, str, path)
+        from binascii import Error, a2b_base64
+
+        text = given.replace("\n", "").replace("\r", "")
+        try:
+            a2b_base64(text.encode("ascii"), strict_mode=True)
+        except (Error, UnicodeEncodeError):
+            return self.problem(
+                path, "not base64", "plain text belongs into data of a ConfigMap, stringData of a Secret"
+            )
+        return text
+
+
+def _structs(kind: Any) -> list[type[msgspec.Struct]]:
+    """The object types that a field holds."""
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        return [kind]
+    return [found for part in get_args(kind) for found in _structs(part)]

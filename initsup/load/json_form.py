@@ -1,0 +1,93 @@
+"""JSON → builtins, and the line of each value."""
+
+from typing import Any
+
+from .document import Lines, Path, malformed
+
+
+class _Repeated(Exception):
+    """An object has a key twice."""
+
+
+def parse(text: str) -> list[Any]:
+    """All documents of a text, one after the other. Raises InvalidManifest with the line."""
+    import json
+
+    decoder = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant)
+    found: list[Any] = []
+    at = 0
+    try:
+        while at < len(text):
+            if text[at] in " \t\r\n":
+                at += 1
+                continue
+            value, at = decoder.raw_decode(text, at)
+            found.append(value)
+    except json.JSONDecodeError as error:
+        raise malformed(f"not JSON: {error.msg}", f"see column {error.colno}", error.lineno) from None
+    except _Repeated:
+        lines(text)  # raises, with the line
+    except RecursionError:
+        raise malformed("nested too deeply") from None
+    except ValueError as error:
+        raise malformed(f"not JSON: {error}") from None
+    return found
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        raise _Repeated
+    return value
+
+
+def _constant(name: str) -> Any:
+    raise ValueError(f"{name} is not a number")
+
+
+def lines(text: str) -> list[Lines]:
+    """The lines of all documents of a JSON text. Raises InvalidManifest at the first key that is there twice."""
+    import re
+
+    found: list[Lines] = []
+    path: list[str | int] = []
+    line = 1
+    last = 0
+    is_key = False
+    for token in re.finditer(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+', text):
+        line += text.count("\n", last, token.start())
+        last = token.start()
+        word = token[0]
+        if word in "}]":
+            path.pop()
+        elif word == ",":
+            is_key = isinstance(path[-1], str)
+            if not is_key:
+                path[-1] = int(path[-1]) + 1
+        elif word == ":":
+            is_key = False
+        elif is_key:
+            path[-1] = _unquoted(word)
+            _mark(found[-1], tuple(path), line)
+            continue
+        else:
+            if not path:
+                found.append({})
+            if not path or isinstance(path[-1], int):
+                found[-1][tuple(path)] = line
+        if word in "{[":
+            is_key = word == "{"
+            path.append("" if is_key else 0)
+    return found
+
+
+def _unquoted(word: str) -> str:
+    import json
+
+    return str(json.loads(word))
+
+
+def _mark(marks: Lines, path: Path, line: int) -> None:
+    if path in marks:
+        raise malformed(f"the key {path[-1]} is there twice, first in line {marks[path]}", "remove one", line)
+    marks[path] = line

@@ -1,0 +1,132 @@
+"""What a container has mounted where: the plan, before anything is done (kubelet_pods.go, makeMounts)."""
+
+from __future__ import annotations
+
+import errno
+import os
+import posixpath
+import stat
+from collections.abc import Mapping
+
+import msgspec
+
+from initsup.node import host_path
+from initsup.node.beneath import open_beneath
+from initsup.node.env import CONFIG_ERROR, expand
+from initsup.node.failures import CannotCreate
+from initsup.node.go_text import quote
+from initsup.node.mountinfo import is_below
+from initsup.node.volumes import Volumes, is_read_only
+from initsup.spec.pod import Container
+from initsup.spec.volume import HostPathVolumeSource, Volume, VolumeMount
+
+
+HOSTS_FILE = "/etc/hosts"
+TERMINATION_LOG = "terminationMessagePath"
+
+
+class Bind(msgspec.Struct, frozen=True):
+    """A file or directory that a container sees at `target`.
+
+    `sub` is a path below `source` that must not lead out of it. `directory` says which of the two it is.
+    `read_only`: the mount itself is, and with `recursive` all mounts below it as well. `propagation` is Kubernetes'
+    word. `what` names it in messages: `volume "x"`, or one of the two constants.
+    """
+
+    what: str
+    source: str
+    target: str
+    directory: bool
+    sub: str = ""
+    read_only: bool = False
+    recursive: bool = False
+    programs: bool = True
+    propagation: str = "None"
+
+
+def by_depth(binds: list[Bind]) -> list[Bind]:
+    """In an order in which no mount hides one that was made before it."""
+    return sorted(binds, key=lambda bind: bind.target.count("/") if bind.target != "/" else 0)
+
+
+def nested(bind: Bind, binds: list[Bind]) -> bool:
+    """Whether its mount point lies in another mount of the same container."""
+    return any(other is not bind and is_below(bind.target, other.target) for other in binds)
+
+
+def of_volumes(container: Container, volumes: Volumes, variables: Mapping[str, str]) -> list[Bind]:
+    """The volume mounts of a container; sub-paths that are missing are made. Raises CannotCreate."""
+    for device in container.volume_devices:
+        raise CannotCreate(
+            CONFIG_ERROR, f"cannot find volume {quote(device.name)} to pass into container {quote(container.name)}"
+        )
+    return [_of_volume(container, mount, volumes, variables) for mount in container.volume_mounts]
+
+
+def _of_volume(container: Container, mount: VolumeMount, volumes: Volumes, variables: Mapping[str, str]) -> Bind:
+    volume = volumes.volume(mount.name)
+    source, inside = volumes.path(mount.name), volumes.path_inside(mount.name)
+    if volume is None or source is None or inside is None:
+        raise CannotCreate(
+            CONFIG_ERROR, f"cannot find volume {quote(mount.name)} to mount into container {quote(container.name)}"
+        )
+    sub = sub_path(mount, variables)
+    directory = _is_directory(container, volume, source, sub)
+    return Bind(
+        what=f"volume {quote(mount.name)}",
+        source=inside,
+        target=posixpath.normpath("/" + mount.mount_path.lstrip("/")),
+        directory=directory,
+        sub=sub,
+        read_only=mount.read_only or is_read_only(volume),
+        recursive=mount.recursive_read_only in ("Enabled", "IfPossible"),
+        programs=volume.image is None,
+        propagation=mount.mount_propagation or "None",
+    )
+
+
+def sub_path(mount: VolumeMount, variables: Mapping[str, str]) -> str:
+    """The sub-path of a mount, expanded where it is an expression. Raises CannotCreate."""
+    path = _expanded(mount.sub_path_expr, variables) if mount.sub_path_expr else mount.sub_path
+    if path.startswith("/"):
+        raise CannotCreate(CONFIG_ERROR, f"error SubPath `{path}` must not be an absolute path")
+    if ".." in path.split("/"):
+        raise CannotCreate(CONFIG_ERROR, f"unable to provision SubPath `{path}`: must not contain '..'")
+    return path
+
+
+def _expanded(expression: str, variables: Mapping[str, str]) -> str:
+    missing = set()
+
+    def lookup(name: str) -> str:
+        if not variables.get(name):
+            missing.add(name)
+        return variables.get(name, "")
+
+    path = expand(expression, lookup)
+    if missing:
+        raise CannotCreate(CONFIG_ERROR, f"missing value for {', '.join(sorted(missing))}")
+    return path
+
+
+def _is_directory(container: Container, volume: Volume, path: str, sub: str) -> bool:
+    """What is there; a directory is made where nothing is, if it is not an image's."""
+    try:
+        if isinstance(volume.source, HostPathVolumeSource):
+            host_path.ensure(volume.source)
+        mode = stat.S_IMODE(os.stat(path).st_mode)
+    except OSError as error:
+        words = "no such file or directory" if error.errno == errno.ENOENT else (error.strerror or str(error)).lower()
+        raise CannotCreate("CreateContainerError", f"failed to stat {quote(path)}: {words}") from None
+    if not sub:
+        return os.path.isdir(path)
+    try:
+        fd = open_beneath(path, sub, create=mode if volume.image is None else None)
+    except OSError:
+        # No details: they could tell about the host's files.
+        where = f"volumeMount {quote(volume.name)} of container {quote(container.name)}"
+        raise CannotCreate(CONFIG_ERROR, f"failed to prepare subPath for {where}") from None
+    try:
+        return stat.S_ISDIR(os.fstat(fd).st_mode)
+    finally:
+        os.close(fd)

@@ -1,0 +1,264 @@
+"""A box: all that one container finds when it is started, and everything that was ever started in it.
+
+`Boxes` makes them for a pod: volumes, views, log pipes, process trees. A box starts the container's main process, and
+beside it what probes, hooks and `exec` run.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+from collections.abc import Callable
+
+from initsup.core.plan import Member, Plan
+from initsup.core.qos import qos_class
+from initsup.core.report import Where
+from initsup.node import env, termination
+from initsup.node.attempt import Target
+from initsup.node.exec_attempt import CannotRun
+from initsup.node.failures import SpawnError
+from initsup.node.fields import Context
+from initsup.node.identity import resolve
+from initsup.node.logs import Pump
+from initsup.node.machine import Machine
+from initsup.node.mounts import Mounts, View
+from initsup.node.reaper import Reaper
+from initsup.node.spawn import Launch, seal_descriptors, spawn
+from initsup.node.tree import Forest, Tree
+from initsup.node.volumes import Volumes
+
+OnExit = Callable[[int], None]
+
+_FDS_EACH = 4
+_FDS_MORE = 256
+
+
+class Process:
+    """Something that was started in a box. `on_exit` gets the exit code when it and all it has left are gone."""
+
+    def __init__(self, boxes: Boxes, tree: Tree, pid: int, on_exit: OnExit) -> None:
+        self.pid = pid
+        self._boxes = boxes
+        self._tree = tree
+        self._on_exit: OnExit | None = on_exit
+        self._code: int | None = None
+        tree.join(pid)
+        boxes.reaper.watch(pid, self._exited)
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the process itself. One that has ended gets none."""
+        if self._code is None:
+            try:
+                os.kill(self.pid, number)
+            except OSError:
+                return  # it has become another user's
+
+    def kill(self) -> None:
+        """SIGKILL to the process and all it ever started."""
+        self._boxes.doom(self)
+
+    def _exited(self, code: int, _signal: int) -> None:
+        self._code = code
+        self._boxes.doom(self)
+
+    def sweep(self) -> bool:
+        """Kill what is there; whether all is over, which is told once."""
+        if self._on_exit is None:
+            return True
+        if not self._tree.kill() or self._code is None:
+            return False
+        self._tree.close()
+        on_exit, self._on_exit = self._on_exit, None
+        on_exit(self._code)
+        return True
+
+
+class Box:
+    """One container's."""
+
+    def __init__(self, boxes: Boxes, member: Member) -> None:
+        self.name = member.name
+        self.spec = member.spec
+        self.target = Target(container=member.spec, pod=boxes.plan.full_name, address="127.0.0.1")
+        self._boxes = boxes
+        self._launch: Launch | None = None
+        self._view = View()
+
+    def start(self, attempt: int, on_exit: OnExit) -> Process:
+        """Start the main process of an instance. Raises CannotCreate, SpawnError, OSError."""
+        self._launch = self._prepared(attempt)
+        pump = self._boxes.pump
+        if self.spec.tty:
+            return self._start_on_terminal(attempt, on_exit)
+        pipes = [pump.pipe(self.name, attempt, "stdout"), pump.pipe(self.name, attempt, "stderr")]
+        try:
+            return self._spawn((self._boxes.null, *pipes), self._launch.argv, on_exit)
+        except SpawnError:
+            for fd in pipes:
+                os.close(fd)
+            pipes.clear()
+            pump.finish(self.name)
+            raise
+        finally:
+            for fd in pipes:
+                os.close(fd)
+
+    def run(self, argv: tuple[str, ...], fds: tuple[int, ...], on_exit: OnExit, *, tty: bool = False) -> Process:
+        """Run another command beside the main process. Raises SpawnError."""
+        return self._spawn(fds, argv, on_exit, terminal=tty)
+
+    def ended(self, attempt: int, code: int) -> tuple[bool, str]:
+        """Of an instance that has ended: whether its memory ran out, and its termination message."""
+        message = termination.read(self._view.termination_log, self.spec.termination_message_path)
+        if termination.wants_log(self.spec.termination_message_policy, code, message):
+            message = self._boxes.pump.last_lines(self.name, attempt)
+        return False, message
+
+    def _start_on_terminal(self, attempt: int, on_exit: OnExit) -> Process:
+        master, slave = os.openpty()
+        self._boxes.pump.attach(master, self.name, attempt, "stdout")
+        try:
+            assert self._launch is not None
+            return self._spawn((slave, slave, slave), self._launch.argv, on_exit, terminal=True)
+        finally:
+            os.close(slave)
+
+    def _prepared(self, attempt: int) -> Launch:
+        """Everything about the start but the descriptors. Raises CannotCreate."""
+        boxes = self._boxes
+        asked = boxes.plan.asked
+        variables = env.declared(asked, self.spec, boxes.context, boxes.volumes)
+        image = env.image_mapping(asked.settings, self.spec.image)
+        root = image.rootfs if image is not None else ""
+        identity = resolve(
+            asked.pod.spec, self.spec, image.user if image is not None else None, pod=boxes.plan.full_name, root=root
+        )
+        argv = env.command(self.spec, image, variables)
+        uid = identity.uid if identity is not None and identity.uid is not None else os.geteuid()
+        whole = env.complete(
+            asked, self.spec, variables, home=env.home_directory(uid, root or "/"), own=dict(os.environ)
+        )
+        self._view = boxes.mounts.view(self.spec, variables, attempt)
+        directory = self.spec.working_dir or (image.working_dir if image is not None else "")
+        user_namespace, mount_namespace = (None, None, *self._view.namespaces)[-2:]
+        return Launch(
+            argv=argv,
+            env=whole,
+            stdin=0,
+            stdout=1,
+            stderr=2,
+            cwd=directory or ("/" if root else boxes.cwd),
+            mount_namespace=mount_namespace,
+            user_namespace=user_namespace,
+            root=self._view.root,
+            identity=identity,
+        )
+
+    def _spawn(
+        self, fds: tuple[int, ...], argv: tuple[str, ...], on_exit: OnExit, *, terminal: bool = False
+    ) -> Process:
+        from msgspec.structs import replace
+
+        if self._launch is None:
+            raise SpawnError("exec", 0, "the container has never been started")
+        tree = self._boxes.forest.plant()
+        launch = replace(
+            self._launch,
+            argv=argv,
+            env={**self._launch.env, **tree.env} if tree.env else self._launch.env,
+            stdin=fds[0],
+            stdout=fds[1],
+            stderr=fds[2],
+            mark=tree.mark,
+            terminal=terminal,
+        )
+        try:
+            pid = spawn(launch)
+        except SpawnError:
+            tree.close()
+            raise
+        return Process(self._boxes, tree, pid, on_exit)
+
+
+class BoxRunner:
+    """Starts commands of probes and hooks in a box (`exec_attempt.Runner`)."""
+
+    def __init__(self, box: Box) -> None:
+        self._box = box
+
+    def run(self, argv: tuple[str, ...], stdout: int, stderr: int, ended: OnExit) -> Process:
+        """Start one. Raises CannotRun."""
+        try:
+            return self._box.run(argv, (self._box._boxes.null, stdout, stderr), ended)
+        except SpawnError as problem:
+            raise CannotRun(problem.message) from None
+
+
+class Boxes:
+    """All boxes of a pod, and what they share."""
+
+    def __init__(self, plan: Plan, state_dir: str, reaper: Reaper, pump: Pump) -> None:
+        seal_descriptors()
+        _become_reaper()
+        _raise_descriptor_limit(len(plan.members) * _FDS_EACH + _FDS_MORE)
+        self.plan = plan
+        self.reaper = reaper
+        self.pump = pump
+        self.cwd = os.getcwd()
+        self.null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+        self.context = Context(uid=plan.pod.metadata.uid, machine=Machine())
+        self.volumes = Volumes(plan.asked, state_dir, self.context)
+        self.mounts = Mounts(plan.asked, self.volumes, state_dir)
+        self.forest = Forest(reaper)
+        self._boxes = {name: Box(self, member) for name, member in plan.members.items()}
+        self._doomed: list[Process] = []
+
+    def of(self, name: str) -> Box:
+        """The box of a container."""
+        return self._boxes[name]
+
+    def prepare(self) -> None:
+        """Make the volumes. Raises CannotMount."""
+        self.volumes.prepare()
+
+    def where(self) -> Where:
+        """What the status tells of this host."""
+        return Where(ip=self.context.machine.ips[0], qos_class=qos_class(self.plan.pod.spec))
+
+    def doom(self, process: Process) -> None:
+        """Kill all of a process's tree, now and after every `sweep` until nothing is left."""
+        if process not in self._doomed and not process.sweep():
+            self._doomed.append(process)
+
+    def sweep(self) -> None:
+        """To be called when children have been reaped."""
+        if self._doomed:
+            doomed, self._doomed = self._doomed, []
+            self._doomed += [process for process in doomed if not process.sweep()]
+
+    def close(self) -> list[str]:
+        """Take everything away; what could not be, a line each."""
+        self.forest.kill_strays()
+        self.mounts.remove()
+        try:
+            self.volumes.remove()
+        except OSError as problem:
+            return [f"cannot remove the volumes: {problem}"]
+        finally:
+            os.close(self.null)
+        return []
+
+
+def _become_reaper() -> None:
+    if os.getpid() != 1:
+        from initsup.node.syscalls import become_subreaper
+
+        become_subreaper()
+
+
+def _raise_descriptor_limit(needed: int) -> None:
+    """Make room for every container's pipes; containers inherit the limit, so it is raised only when it must be."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < needed:
+        wanted = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

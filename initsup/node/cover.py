@@ -1,0 +1,83 @@
+"""A mount point where the host's file system cannot be written: seen by one container only, and nothing is left.
+
+The directory that it belongs in is covered by a tmpfs that has the same entries, each bound to the original, and the
+new one. What the container then makes in that directory itself is gone with it; what is below its entries is real.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+from initsup.node import syscalls
+
+_MAX_ENTRIES = 4096
+_BIND = syscalls.MS_BIND | syscalls.MS_REC
+
+
+def cover(path: str, directory: bool, workshop: str) -> None:
+    """Make `path` (absolute, without links) be there, in this mount namespace only. Raises OSError.
+
+    `workshop` is a directory to put things together in; nothing is left in it.
+    """
+    place = os.path.dirname(path)
+    while not os.path.isdir(place):
+        place = os.path.dirname(place)
+    original = os.open(place, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        status = os.fstat(original)
+        syscalls.mount("tmpfs", workshop, "tmpfs", data="mode=0755")
+        for name in _names(original):
+            _repeat(f"/proc/self/fd/{original}/{name}", f"{workshop}/{name}")
+    finally:
+        os.close(original)
+    make(f"{workshop}/{os.path.relpath(path, place)}", directory)
+    _resemble(workshop, status)
+    if place == "/":
+        become_root(workshop)
+    else:
+        syscalls.mount(workshop, place, flags=syscalls.MS_MOVE)
+
+
+def make(path: str, directory: bool) -> None:
+    """Make a directory (0755), or an empty file (0644), and all directories above it. Raises OSError."""
+    os.makedirs(path if directory else os.path.dirname(path), mode=0o755, exist_ok=True)
+    if not directory:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644))
+
+
+def become_root(new: str) -> None:
+    """Make the mount at `new` the root of this namespace; the old one is out of sight. Raises OSError."""
+    os.chdir(new)
+    # The old root comes to lie on top of the new one, and is taken off (pivot_root(2), "pivot_root(".", ".")").
+    syscalls.pivot_root(".", ".")
+    syscalls.unmount(".")
+    os.chdir("/")
+
+
+def _names(directory: int) -> list[str]:
+    names = os.listdir(f"/proc/self/fd/{directory}")
+    if len(names) > _MAX_ENTRIES:
+        raise OSError(errno.E2BIG, f"more than {_MAX_ENTRIES} entries around it")
+    return names
+
+
+def _repeat(original: str, copy: str) -> None:
+    try:
+        mode = os.lstat(original).st_mode
+        if stat.S_ISLNK(mode):
+            os.symlink(os.readlink(original), copy)
+            return
+        make(copy, stat.S_ISDIR(mode))
+        syscalls.mount(original, copy, flags=_BIND)
+    except FileNotFoundError:  # gone meanwhile
+        return
+
+
+def _resemble(path: str, status: os.stat_result) -> None:
+    try:
+        os.chown(path, status.st_uid, status.st_gid)
+    except OSError:  # ids that do not exist in a user namespace
+        pass
+    os.chmod(path, stat.S_IMODE(status.st_mode))

@@ -1,0 +1,135 @@
+"""Volumes without mounts: a link at each mountPath.
+
+A link is seen by everybody, so two containers cannot have different things at one path, and nothing can be made
+read-only. `problems` says what cannot be kept; whoever runs the pod decides about that. What was at the path before is
+moved aside and comes back at the end.
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+
+from initsup.node.binds import HOSTS_FILE, TERMINATION_LOG, Bind
+from initsup.node.env import CONFIG_ERROR, image_mapping
+from initsup.node.failures import CannotCreate
+from initsup.node.volumes import Volumes, is_read_only
+from initsup.spec.manifest import Manifest
+from initsup.spec.pod import Container, PodSpec
+
+_ASIDE = ".initsup-aside"
+
+
+def problems(manifest: Manifest) -> list[str]:
+    """What the pod asks for that links cannot give, each as a line with the field it is about."""
+    spec = manifest.pod.spec
+    found = []
+    if spec.host_aliases:
+        found.append("spec.hostAliases: needs mounts, which are not permitted here")
+    for field, containers in (("initContainers", spec.init_containers), ("containers", spec.containers)):
+        for index, container in enumerate(containers):
+            found += [f"spec.{field}[{index}].{text}" for text in _problems(manifest, container)]
+    return found + _collisions(spec)
+
+
+def _problems(manifest: Manifest, container: Container) -> list[str]:
+    found = []
+    context = container.security_context
+    if context is not None and context.read_only_root_filesystem:
+        found.append("securityContext.readOnlyRootFilesystem: needs mounts, which are not permitted here")
+    image = image_mapping(manifest.settings, container.image)
+    if image is not None and image.rootfs and container.volume_mounts:
+        found.append("volumeMounts: an image with a rootfs needs mounts for them, which are not permitted here")
+    kinds = {volume.name: volume for volume in manifest.pod.spec.volumes}
+    for index, mount in enumerate(container.volume_mounts):
+        volume = kinds.get(mount.name)
+        if mount.read_only and volume is not None and not is_read_only(volume):
+            found.append(f"volumeMounts[{index}].readOnly: needs mounts, which are not permitted here")
+    return found
+
+
+def _collisions(spec: PodSpec) -> list[str]:
+    """Paths at which containers want different things."""
+    found = []
+    first: dict[str, tuple[str, str, str]] = {}
+    for container in (*spec.init_containers, *spec.containers):
+        for mount in container.volume_mounts:
+            path = posixpath.normpath("/" + mount.mount_path.lstrip("/"))
+            there = (mount.name, mount.sub_path or mount.sub_path_expr)
+            name, *other = first.setdefault(path, (container.name, *there))
+            if tuple(other) != there:
+                found.append(
+                    f'spec: containers "{name}" and "{container.name}" have different volumes at {path}, '
+                    "which needs mounts, and they are not permitted here"
+                )
+    return found
+
+
+class Links:
+    """The links of one pod."""
+
+    def __init__(self, manifest: Manifest, volumes: Volumes) -> None:
+        self._manifest = manifest
+        self._volumes = volumes
+        self._made: dict[str, str] = {}
+        self._parents: list[str] = []
+
+    def provide(self, container: Container, binds: list[Bind], root: str | None) -> list[Bind]:
+        """Have a link for each; those that are there then. Raises CannotCreate."""
+        placed = []
+        for bind in binds:
+            if root is not None or bind.what == HOSTS_FILE:
+                continue
+            if bind.what == TERMINATION_LOG and not self._is_alone(container):
+                continue  # one link cannot lead each container to its own file
+            try:
+                self._provide(bind)
+            except OSError as error:
+                words = (error.strerror or str(error)).lower()
+                message = f'cannot link {bind.what} to "{bind.target}": {words}'
+                raise CannotCreate(CONFIG_ERROR, message) from None
+            placed.append(bind)
+        return placed
+
+    def _is_alone(self, container: Container) -> bool:
+        """Whether no other container has the same terminationMessagePath."""
+        spec = self._manifest.pod.spec
+        path = container.termination_message_path
+        return sum(other.termination_message_path == path for other in (*spec.init_containers, *spec.containers)) == 1
+
+    def _provide(self, bind: Bind) -> None:
+        wanted = f"{bind.source}/{bind.sub}".rstrip("/")
+        if (other := self._made.get(bind.target)) == wanted:
+            return
+        if other is not None:
+            raise OSError(0, f"without mounts it can lead to one place only, and that is {other}")
+        self._make_parents(os.path.dirname(bind.target))
+        if os.path.islink(bind.target) and (os.readlink(bind.target) == wanted or not os.path.exists(bind.target)):
+            os.unlink(bind.target)  # of a run that was killed
+        elif os.path.lexists(bind.target):
+            if os.path.lexists(bind.target + _ASIDE):
+                raise OSError(0, f"{bind.target + _ASIDE} is in the way")
+            os.rename(bind.target, bind.target + _ASIDE)
+        os.symlink(wanted, bind.target)
+        self._made[bind.target] = wanted
+
+    def _make_parents(self, path: str) -> None:
+        if not os.path.isdir(path):
+            self._make_parents(os.path.dirname(path))
+            os.mkdir(path, 0o755)
+            self._parents.append(path)
+
+    def remove(self) -> None:
+        """Take the links away, and put back what was there. Raises OSError."""
+        for path, wanted in reversed(self._made.items()):
+            if os.path.islink(path) and os.readlink(path) == wanted:
+                os.unlink(path)
+            if os.path.lexists(path + _ASIDE) and not os.path.lexists(path):
+                os.rename(path + _ASIDE, path)
+        for path in reversed(self._parents):
+            try:
+                os.rmdir(path)
+            except OSError:  # something else is in there now
+                pass
+        self._made.clear()
+        self._parents.clear()

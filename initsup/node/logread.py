@@ -1,0 +1,268 @@
+"""Reading logs back: what `kubectl logs` shows (staging/src/k8s.io/cri-client/pkg/logs), over all files of an attempt.
+
+Nothing here waits: `Reader.more()` gives what there is, and whoever follows a log asks again later. Unlike kubelet's
+this reader goes through rotated files, too, and does not run lines of two streams into each other.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from initsup.errors import InitsupError
+from initsup.node.logfile import log_files
+
+_BLOCK = 262144
+_TIME = len(b"2026-01-02T03:04:05.678901234Z ")
+_HEAD = len(b"2026-01-02T03:04:05.678901234Z stdout F ")
+
+
+class Reader:
+    """One attempt's log, from where the options say to its end, or for as long as it grows.
+
+    `directory` is the container's. `tail`: only the last lines of the files (a part of a long line counts as one); None
+    is all. `since`: nothing older than this RFC 3339 time with nine digits, in UTC; this is looked at after `tail`.
+    `timestamps`: each line begins with its time. `limit`: bytes of output, None is no limit. `stream`: "stdout" or
+    "stderr" only. `prefix` is put before each line. `follow`: go on with what is written after this object was made.
+    """
+
+    def __init__(
+        self,
+        directory: str,
+        attempt: int,
+        *,
+        tail: int | None = None,
+        since: str = "",
+        timestamps: bool = False,
+        limit: int | None = None,
+        stream: str = "",
+        prefix: bytes = b"",
+        follow: bool = False,
+    ) -> None:
+        self._since = since.encode()
+        self._timestamps = timestamps
+        self._left = limit
+        self._stream = stream.encode()
+        self._prefix = prefix
+        self._unended = b""  # the stream whose line has not ended yet
+        self._files = _Files(directory, attempt, follow=follow)
+        if tail is not None:
+            self._files.seek(tail)
+        self.done = False
+        """Nothing will come any more: the limit is reached, or, without `follow`, the end."""
+
+    def more(self) -> bytes:
+        """The next piece of output; b"" when there is nothing (now)."""
+        while not self.done:
+            block = self._files.lines()
+            if not block:
+                self.done = not self._files.follow
+                break
+            shown = self._shown(block)
+            if self._left is not None:
+                shown = shown[: self._left]
+                self._left -= len(shown)
+                self.done = not self._left
+            if shown:
+                return shown
+        return b""
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._files.close()
+
+    def _shown(self, block: bytes) -> bytes:
+        lines = block.split(b"\n")
+        lines.pop()
+        if self._since or self._stream or self._unended or b"out P " in block or b"err P " in block:
+            return b"".join(self._pieces(lines))
+        prefix = self._prefix
+        if self._timestamps:
+            lines = [prefix + line[:_TIME] + line[_HEAD:] for line in lines]
+        else:
+            lines = [prefix + line[_HEAD:] for line in lines] if prefix else [line[_HEAD:] for line in lines]
+        lines.append(b"")
+        return b"\n".join(lines)
+
+    def _pieces(self, lines: list[bytes]) -> list[bytes]:
+        """The general case: lines are left out, or are in parts."""
+        out = []
+        for line in lines:
+            stream = line[_TIME : _TIME + 6]
+            if line[: _TIME - 1] < self._since or (self._stream and stream != self._stream):
+                continue
+            if self._unended not in (b"", stream):
+                out.append(b"\n")
+                self._unended = b""
+            if not self._unended:
+                out.append(self._prefix + (line[:_TIME] if self._timestamps else b""))
+            out.append(line[_HEAD:])
+            if line[_HEAD - 2 : _HEAD - 1] == b"P":
+                self._unended = stream
+            else:
+                self._unended = b""
+                out.append(b"\n")
+        return out
+
+
+class _Files:
+    """The files of one attempt as one file that may still grow, by whole lines.
+
+    Without `follow` it ends where it ended when this object was made.
+    """
+
+    def __init__(self, directory: str, attempt: int, *, follow: bool) -> None:
+        self.follow = follow
+        self._directory = directory
+        self._attempt = attempt
+        self._fd = -1
+        self._inode = 0
+        self._at = 0
+        self._complete = False  # a newer file was seen: nothing will be added to this one
+        self._last = (0, 0)  # inode and size of the newest file, if not to be followed
+        files = [] if follow else self._snapshot()
+        if files:
+            found = os.fstat(files[-1])
+            self._last = (found.st_ino, found.st_size)
+        _close(files)
+
+    def lines(self) -> bytes:
+        """The next whole lines; b"" at the end."""
+        while True:
+            size = self._last[1] - self._at if self._inode == self._last[0] else _BLOCK
+            data = os.pread(self._fd, min(size, _BLOCK), self._at) if self._fd >= 0 else b""
+            whole = data.rfind(b"\n") + 1
+            if whole or len(data) == _BLOCK:  # a block without a newline: not a log of ours
+                self._at += whole or _BLOCK
+                return data[:whole]
+            # What is not a whole line is still being written: it will be read again.
+            if not self._advance():
+                return b""
+
+    def seek(self, tail: int) -> None:
+        """Go to where `tail` lines are left."""
+        files = self._snapshot()
+        for fd in reversed(files):
+            found = os.fstat(fd)
+            size = self._last[1] if found.st_ino == self._last[0] else found.st_size
+            at, tail = _from_end(fd, size, tail)
+            if at >= 0:
+                files.remove(fd)
+                self._enter(fd, at)
+                break
+        _close(files)
+
+    def close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def _advance(self) -> bool:
+        """Whether there may be more: go to the next file, once this one was read when it was known to be complete."""
+        if not self.follow and self._inode == self._last[0]:
+            return False
+        files = self._snapshot()
+        inodes = [os.fstat(fd).st_ino for fd in files]
+        index = inodes.index(self._inode) + 1 if self._inode in inodes else 0
+        found = index < len(files) and (self.follow or self._last[0] in inodes)
+        if found and (self._complete or self._fd < 0):
+            self._enter(files.pop(index), 0)
+        elif found:
+            self._complete = True
+        _close(files)
+        return found
+
+    def _enter(self, fd: int, at: int) -> None:
+        self.close()
+        self._fd, self._inode, self._at, self._complete = fd, os.fstat(fd).st_ino, at, False
+
+    def _snapshot(self) -> list[int]:
+        """All files, opened, oldest first, as they were at one moment: the writer may rotate meanwhile."""
+        while True:
+            names = self._names()
+            files: list[int] = []
+            try:
+                files.extend(os.open(f"{self._directory}/{name}", os.O_RDONLY | os.O_CLOEXEC) for name in names)
+            except FileNotFoundError:
+                pass
+            if names == self._names() and len(files) == len(names):
+                return files
+            _close(files)
+
+    def _names(self) -> list[str]:
+        return [name for attempt, *_, name in log_files(self._directory) if attempt == self._attempt]
+
+
+def last_lines(directory: str, attempt: int, max_lines: int, max_bytes: int) -> str:
+    """The last `max_lines` lines, of which the last `max_bytes` (kuberuntime, readLastStringFromContainerLogs)."""
+    reader = Reader(directory, attempt, tail=max_lines)
+    text = b""
+    while more := reader.more():
+        text = (text + more)[-max_bytes:]
+    reader.close()
+    return text.decode("utf-8", "replace")
+
+
+def attempt_of(pod: dict[str, Any], container: str, *, previous: bool) -> int:
+    """Which instance's log is meant (pkg/kubelet/kubelet_pods.go, validateContainerLogStatus).
+
+    `pod` is a v1 Pod. Raises InitsupError with kubelet's words when there is none.
+    """
+    status = _status(pod, container)
+    what = f'container "{container}" in pod "{pod["metadata"]["name"]}"'
+    if status is None:
+        raise InitsupError(f"{what} is not available")
+    state = status.get("state") or {}
+    last = (status.get("lastState") or {}).get("terminated")
+    if previous:
+        if not last or not last.get("containerID"):
+            raise InitsupError(f"previous terminated {what} not found")
+        return _attempt(last)
+    if "running" in state:
+        return _attempt(status)
+    ended = [one for one in (state.get("terminated"), last) if one is not None]
+    for one in ended:
+        if one.get("containerID"):
+            return _attempt(one)
+    if ended:
+        raise InitsupError(f"{what} is terminated")
+    reason = (state.get("waiting") or {}).get("reason")
+    raise InitsupError(f"{what} is waiting to start" + (f": {reason}" if reason else " - no logs yet"))
+
+
+def runs(pod: dict[str, Any], container: str, attempt: int) -> bool:
+    """Whether this instance runs, so that its log may grow."""
+    status = _status(pod, container) or {}
+    return "running" in (status.get("state") or {}) and _attempt(status) == attempt
+
+
+def _status(pod: dict[str, Any], container: str) -> dict[str, Any] | None:
+    kinds = ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses")
+    statuses = [one for kind in kinds for one in (pod.get("status") or {}).get(kind) or ()]
+    return next((one for one in statuses if one["name"] == container), None)
+
+
+def _attempt(owner: dict[str, Any]) -> int:
+    return int(owner["containerID"].rpartition("/")[2])
+
+
+def _close(files: list[int]) -> None:
+    for fd in files:
+        os.close(fd)
+
+
+def _from_end(fd: int, end: int, count: int) -> tuple[int, int]:
+    """Where the last `count` lines before `end` begin; or -1, and how many lines more there should be."""
+    newlines = count + 1
+    while end:
+        begin = max(end - _BLOCK, 0)
+        data = os.pread(fd, end - begin, begin)
+        found = data.count(b"\n")
+        if found >= newlines:
+            at = len(data)
+            for _ in range(newlines):
+                at = data.rfind(b"\n", 0, at)
+            return begin + at + 1, 0
+        newlines -= found
+        end = begin
+    return -1, newlines - 1

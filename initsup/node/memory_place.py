@@ -1,0 +1,50 @@
+"""A tmpfs of the machine's own for volumes that belong in memory, where none can be mounted."""
+
+from __future__ import annotations
+
+import os
+
+from initsup.node.beneath import remove_tree
+from initsup.node.mountinfo import file_system
+
+_PLACES = ("/dev/shm", "/run", "/tmp")
+_IN_MEMORY = ("tmpfs", "ramfs")
+
+
+class MemoryPlace:
+    """A directory in memory that belongs to one pod; made when first used."""
+
+    def __init__(self, uid: str) -> None:
+        self._name = f"initsup-{uid}"
+        self._directory: str | None = None
+
+    def link(self, path: str) -> bool:
+        """Have `path` (of nothing yet, or linked before) lie in memory: as a link, if it would not anyway.
+
+        False when there is no memory that can be used. Raises OSError.
+        """
+        if os.path.lexists(path) or file_system(os.path.dirname(os.path.realpath(path))) in _IN_MEMORY:
+            return True
+        if self._directory is None:
+            self._directory = self._open()
+        if self._directory is None:
+            return False
+        target = f"{self._directory}/{os.path.basename(path)}"
+        os.mkdir(target)
+        os.symlink(target, path)
+        return True
+
+    def _open(self) -> str | None:
+        for place in _PLACES:
+            if os.access(place, os.W_OK) and file_system(os.path.realpath(place)) in _IN_MEMORY:
+                directory = f"{place}/{self._name}"
+                os.mkdir(directory, 0o711)
+                os.chmod(directory, 0o711)
+                return directory
+        return None
+
+    def remove(self) -> None:
+        """Remove it with all that is in it. Raises OSError."""
+        if self._directory is not None:
+            remove_tree(self._directory)
+            self._directory = None

@@ -1,0 +1,249 @@
+"""What each container sees of the file system: its volumes, its own /dev/termination-log, a read-only root.
+
+Every container has a mount namespace of its own, a copy of the pod's (`space`) with its volumes mounted in it. It is
+made when the container first starts and serves all its instances. Nothing of it is seen on the host. Where mounts are
+not permitted, `links` does what can be done instead.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Mapping
+
+import msgspec
+
+from initsup.node import binds as planning
+from initsup.node import hosts, rootfs, syscalls, termination
+from initsup.node.beneath import open_beneath, remove_tree
+from initsup.node.binds import HOSTS_FILE, TERMINATION_LOG, Bind
+from initsup.node.cover import cover, make
+from initsup.node.env import CONFIG_ERROR, image_mapping
+from initsup.node.failures import CannotCreate
+from initsup.node.links import Links
+from initsup.node.mount_points import MountPoints
+from initsup.node.mountinfo import make_read_only, make_root_read_only
+from initsup.node.namespaces import Namespaces
+from initsup.node.volumes import Volumes
+from initsup.spec.manifest import Manifest
+from initsup.spec.pod import Container
+
+_WRITABLE = ("/dev", "/proc", "/sys")
+"""What a read-only root file system leaves as it is: these are file systems of their own in every container."""
+
+_PROPAGATION = {
+    "None": syscalls.MS_PRIVATE,
+    "HostToContainer": syscalls.MS_SLAVE,
+    "Bidirectional": syscalls.MS_SHARED,
+}
+_REFUSALS = (errno.EROFS, errno.EACCES, errno.EPERM)
+
+
+class View(msgspec.Struct, frozen=True):
+    """How a container sees the file system.
+
+    `namespaces` are descriptors to enter in that order, none for the host's own view; `inode` is the number of the
+    mount namespace, 0 for the host's. `root` is a directory to change the root to, None: no need. `termination_log` is
+    the file of its last words, from initsup's own point of view; None when there is none.
+    """
+
+    namespaces: tuple[int, ...] = ()
+    inode: int = 0
+    root: str | None = None
+    termination_log: str | None = None
+
+
+class _Made(msgspec.Struct, frozen=True):
+    """A view that is there, and what it was made for."""
+
+    view: View
+    namespaces: Namespaces | None
+    binds: list[Bind]
+    attempt: int
+    own_root: bool
+
+
+class Mounts:
+    """The views of all containers of a pod. `state` is the directory that `volumes` has, too."""
+
+    def __init__(self, manifest: Manifest, volumes: Volumes, state: str) -> None:
+        self._manifest = manifest
+        self._volumes = volumes
+        self._state = os.path.abspath(state)
+        self._points = MountPoints()
+        self._links = Links(manifest, volumes)
+        self._made: dict[str, _Made] = {}
+
+    def view(self, container: Container, variables: Mapping[str, str], attempt: int) -> View:
+        """The view for one instance; its termination log is empty. `variables` are the declared ones, for subPathExpr.
+
+        To be called once for each instance, after all volumes are made. Raises CannotCreate.
+        """
+        binds = planning.by_depth(self._plan(container, variables))
+        made = self._made.get(container.name)
+        if made is not None and (made.binds != binds or (made.own_root and made.attempt != attempt)):
+            self._close(container.name)
+            made = None
+        if made is None:
+            made = self._made[container.name] = self._make(container, binds, attempt)
+        return made.view
+
+    def current(self, name: str) -> View | None:
+        """The view of a container that has been started before, for probes, hooks and exec."""
+        made = self._made.get(name)
+        return made.view if made is not None else None
+
+    def _plan(self, container: Container, variables: Mapping[str, str]) -> list[Bind]:
+        binds = planning.of_volumes(container, self._volumes, variables)
+        aliases = self._manifest.pod.spec.host_aliases
+        if aliases and not any(bind.target == HOSTS_FILE for bind in binds):
+            self._write("etc-hosts", hosts.content(hosts.host_file(), aliases))
+            binds.append(Bind(HOSTS_FILE, f"{self._state}/etc-hosts", HOSTS_FILE, directory=False))
+        if container.termination_message_path:
+            path = self._termination_log(container.name)
+            target = os.path.normpath("/" + container.termination_message_path.lstrip("/"))
+            binds.append(Bind(TERMINATION_LOG, path, target, directory=False))
+        return binds
+
+    def _termination_log(self, name: str) -> str:
+        path = f"{self._state}/termination/{name}"
+        try:
+            try:
+                termination.renew(path)
+            except FileNotFoundError:
+                os.makedirs(f"{self._state}/termination", mode=0o711, exist_ok=True)
+                termination.renew(path)
+        except OSError as error:
+            raise CannotCreate("CreateContainerError", f"cannot make {path}: {_said(error)}") from None
+        return path
+
+    def _write(self, name: str, text: str) -> None:
+        path = f"{self._state}/{name}"
+        if not os.path.exists(path):
+            with open(path, "w", encoding="utf-8", errors="surrogateescape") as file:
+                file.write(text)
+            os.chmod(path, 0o644)
+
+    # -- making one --------------------------------------------------------------------------------------------------
+
+    def _make(self, container: Container, binds: list[Bind], attempt: int) -> _Made:
+        space = self._volumes.space
+        log = self._termination_log_of(container)
+        image = image_mapping(self._manifest.settings, container.image)
+        root = os.path.abspath(image.rootfs) if image is not None and image.rootfs else None
+        if root is not None and not os.path.isdir(root):
+            raise CannotCreate(
+                "CreateContainerError", f'the rootfs of image "{container.image}" is no directory: {root}'
+            )
+        if space.way == "link":
+            placed = self._links.provide(container, binds, root)
+            log = log if any(bind.source == log for bind in placed) else None
+            return _Made(View(root=root, termination_log=log), None, binds, attempt, own_root=False)
+        if root is None:
+            self._provide_points(binds)
+        context = container.security_context
+        filling = _Filling(
+            binds=binds,
+            root=root,
+            workshop=space.workshop,
+            read_only=bool(context is not None and context.read_only_root_filesystem),
+            privileged=bool(context is not None and context.privileged),
+        )
+        try:
+            namespaces = space.new(filling.fill)
+        except OSError as error:
+            raise CannotCreate("RunContainerError", f"cannot make the mounts: {_said(error)}") from None
+        view = View(namespaces.fds, namespaces.inode, None, log)
+        return _Made(view, namespaces, binds, attempt, own_root=root is not None)
+
+    def _termination_log_of(self, container: Container) -> str | None:
+        return f"{self._state}/termination/{container.name}" if container.termination_message_path else None
+
+    def _provide_points(self, binds: list[Bind]) -> None:
+        """Have all mount points that are not in other mounts: on the host, else in the pod's namespace."""
+        for bind in binds:
+            if planning.nested(bind, binds):
+                continue
+            try:
+                if not self._points.provide(bind.target, bind.directory):
+                    self._volumes.space.cover(os.path.realpath(bind.target), bind.directory)
+            except OSError as error:
+                raise _cannot_mount(bind, error) from None
+
+    # -- the end -----------------------------------------------------------------------------------------------------
+
+    def _close(self, name: str) -> None:
+        made = self._made.pop(name, None)
+        if made is not None and made.namespaces is not None:
+            made.namespaces.close()
+
+    def remove(self) -> None:
+        """Take everything away, when no container lives any more; before the volumes. Raises OSError."""
+        for name in list(self._made):
+            self._close(name)
+        self._links.remove()
+        self._points.remove()
+        for name in ("termination", "etc-hosts"):
+            remove_tree(f"{self._state}/{name}")
+
+
+class _Filling(msgspec.Struct, frozen=True):
+    """The work in a container's new namespace. Raises CannotCreate and OSError."""
+
+    binds: list[Bind]
+    root: str | None
+    workshop: str
+    read_only: bool
+    privileged: bool
+
+    def fill(self) -> None:
+        # First of all: mounts may hide the places where others come from.
+        sources = [_open(bind) for bind in self.binds]
+        try:
+            if self.root is not None:
+                rootfs.enter(self.root, self.workshop, privileged=self.privileged)
+            for bind, fd in zip(self.binds, sources, strict=True):
+                self._attach(bind, fd)
+            if self.read_only:
+                make_root_read_only((*_WRITABLE, *(os.path.realpath(bind.target) for bind in self.binds)))
+        finally:
+            for fd in sources:
+                os.close(fd)
+
+    def _attach(self, bind: Bind, fd: int) -> None:
+        try:
+            if not os.path.exists(bind.target):
+                self._make_point(bind)
+            syscalls.mount(f"/proc/self/fd/{fd}", bind.target, flags=syscalls.MS_BIND | syscalls.MS_REC)
+            syscalls.mount("", bind.target, flags=syscalls.MS_REC | _PROPAGATION[bind.propagation])
+            if bind.read_only:
+                extra = 0 if bind.programs else syscalls.MS_NOEXEC
+                make_read_only(os.path.realpath(bind.target), bind.recursive, extra)
+        except OSError as error:
+            raise _cannot_mount(bind, error) from None
+
+    def _make_point(self, bind: Bind) -> None:
+        place = os.path.realpath(bind.target)
+        try:
+            make(place, bind.directory)
+        except OSError as error:
+            if error.errno not in _REFUSALS:
+                raise
+            cover(place, bind.directory, self.workshop)
+
+
+def _open(bind: Bind) -> int:
+    try:
+        return open_beneath(bind.source, bind.sub)
+    except OSError as error:
+        if bind.sub:
+            raise CannotCreate(CONFIG_ERROR, f"failed to prepare subPath for {bind.what}") from None
+        raise _cannot_mount(bind, error) from None
+
+
+def _cannot_mount(bind: Bind, error: OSError) -> CannotCreate:
+    return CannotCreate("RunContainerError", f'error mounting {bind.what} at "{bind.target}": {_said(error)}')
+
+
+def _said(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()

@@ -1,0 +1,220 @@
+"""Mount namespaces: made, filled and held open by descriptors, while initsup itself stays where it is.
+
+As root the calling thread goes there and back, which takes 50 µs. Without root a child does the work in a user
+namespace: nobody who has entered one can come back.
+
+The work that is handed over may only change mounts and files, not Python objects: it may run in another process.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import NoReturn, Protocol
+
+import msgspec
+
+from initsup.node import syscalls
+from initsup.node.failures import CannotCreate, CannotMount
+
+Work = Callable[[], None]
+
+_OWN = "/proc/thread-self/ns/mnt"  # /proc/self would be the main thread's
+
+
+class Namespaces(msgspec.Struct, frozen=True):
+    """Descriptors of namespaces, kept as long as somebody may still want to enter them.
+
+    `fds` are to be entered in that order (setns(2)); `inode` is the number of the mount namespace, by which the
+    processes in it are known (/proc/PID/ns/mnt). `directory` is a descriptor (O_PATH) of a directory in there, or -1.
+    """
+
+    fds: tuple[int, ...]
+    inode: int
+    directory: int = -1
+
+    def close(self) -> None:
+        """Let go: what is mounted in there disappears with the last process."""
+        for fd in (*self.fds, self.directory):
+            if fd != -1:
+                os.close(fd)
+
+
+class Maker(Protocol):
+    """A way to make namespaces and to work in them."""
+
+    def make(self, base: Namespaces | None, work: Work, directory: str = "") -> Namespaces:
+        """A new mount namespace, a copy of `base` (None: initsup's own), after `work` was done in it.
+
+        Raises OSError where it is not permitted, and what `work` raises.
+        """
+
+    def within(self, base: Namespaces, work: Work, directory: str = "") -> int:
+        """Do `work` in a namespace that is there; a descriptor (O_PATH) of a directory in it after that, or -1."""
+
+
+class Excursion:
+    """For root: the calling thread enters the namespace, and comes back whatever happens."""
+
+    def __init__(self) -> None:
+        self._home = os.open(_OWN, os.O_RDONLY | os.O_CLOEXEC)
+        before = _identity("/")
+        root = os.open("/", os.O_PATH | os.O_CLOEXEC)
+        try:
+            self._go(None, lambda: None)
+            if _identity("/") != before:
+                # setns has put us at the root of the namespace, above the directory we had been locked into.
+                os.fchdir(root)
+                os.chroot(".")
+                raise OSError(0, "initsup runs in a chroot, which a mount namespace would lead out of")
+        finally:
+            os.close(root)
+
+    def make(self, base: Namespaces | None, work: Work, directory: str = "") -> Namespaces:
+        """See Maker."""
+        made: list[int] = []
+
+        def fill() -> None:
+            syscalls.unshare(syscalls.CLONE_NEWNS)
+            work()
+            made.append(os.open(_OWN, os.O_RDONLY | os.O_CLOEXEC))
+
+        place = self._go(base, fill, directory)
+        return Namespaces(fds=(made[0],), inode=os.fstat(made[0]).st_ino, directory=place)
+
+    def within(self, base: Namespaces, work: Work, directory: str = "") -> int:
+        """See Maker."""
+        return self._go(base, work, directory)
+
+    def _go(self, base: Namespaces | None, work: Work, directory: str = "") -> int:
+        # The own root and working directory must not be shared with other threads, or setns refuses.
+        syscalls.unshare(syscalls.CLONE_FS)
+        here = os.open(".", os.O_PATH | os.O_CLOEXEC)
+        try:
+            if base is not None:
+                syscalls.setns(base.fds[-1], syscalls.CLONE_NEWNS)
+            work()
+            return os.open(directory, os.O_PATH | os.O_CLOEXEC) if directory else -1
+        finally:
+            syscalls.setns(self._home, syscalls.CLONE_NEWNS)
+            os.fchdir(here)
+            os.close(here)
+
+
+class Delegation:
+    """For others: a child enters a user namespace, in which it may mount, and in it a mount namespace.
+
+    Only the own uid and gid exist in there, so all processes of the pod run as the user who started initsup.
+    """
+
+    def make(self, base: Namespaces | None, work: Work, directory: str = "") -> Namespaces:
+        """See Maker."""
+
+        def fill() -> None:
+            if base is None:
+                _new_user_namespace()
+            else:
+                _enter(base)
+                syscalls.unshare(syscalls.CLONE_NEWNS)
+            work()
+
+        child = _Child(fill)
+        try:
+            fds = tuple(os.open(f"/proc/{child.pid}/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC) for kind in ("user", "mnt"))
+            return Namespaces(fds, os.fstat(fds[-1]).st_ino, child.open(directory))
+        finally:
+            child.end()
+
+    def within(self, base: Namespaces, work: Work, directory: str = "") -> int:
+        """See Maker."""
+
+        def enter() -> None:
+            _enter(base)
+            work()
+
+        child = _Child(enter)
+        try:
+            return child.open(directory)
+        finally:
+            child.end()
+
+
+def _enter(base: Namespaces) -> None:
+    for fd in base.fds:
+        syscalls.setns(fd)
+
+
+def _new_user_namespace() -> None:
+    """user_namespaces(7): the own ids stay what they are; groups cannot be changed any more."""
+    uid, gid = os.geteuid(), os.getegid()
+    syscalls.unshare(syscalls.CLONE_NEWUSER | syscalls.CLONE_NEWNS)
+    for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
+        fd = os.open(f"/proc/self/{name}", os.O_WRONLY | os.O_CLOEXEC)
+        os.write(fd, text.encode())
+        os.close(fd)
+
+
+def _identity(path: str) -> tuple[int, int]:
+    status = os.stat(path)
+    return status.st_dev, status.st_ino
+
+
+# -- the child -------------------------------------------------------------------------------------------------------
+
+
+class _Child:
+    """Does some work, tells how it went, and lives on until `end` so that its namespaces can be opened.
+
+    The constructor returns when the work is done, and raises what it raised.
+    """
+
+    def __init__(self, work: Work) -> None:
+        told, tell = os.pipe()
+        wait, self._let_go = os.pipe()
+        self.pid = os.fork()
+        if self.pid == 0:
+            os.close(self._let_go)
+            _work_and_tell(work, tell, wait)
+        os.close(tell)
+        os.close(wait)
+        with open(told, "rb") as report:
+            answer = report.read()
+        if answer:
+            self.end()
+            _raise(answer)
+
+    def open(self, directory: str) -> int:
+        """A descriptor (O_PATH) of a directory as the child sees it; -1 for none."""
+        return os.open(f"/proc/{self.pid}/root{directory}", os.O_PATH | os.O_CLOEXEC) if directory else -1
+
+    def end(self) -> None:
+        """Let it go, and reap it: nothing else has, as nobody else was given a turn."""
+        os.close(self._let_go)
+        os.waitpid(self.pid, 0)
+
+
+def _work_and_tell(work: Work, tell: int, wait: int) -> NoReturn:
+    """The child's life. Nothing is reported when all went well."""
+    report: list[object] = []
+    try:
+        work()
+    except CannotMount as error:
+        report = ["CannotMount", error.volume, error.message]
+    except CannotCreate as error:
+        report = ["CannotCreate", error.reason, error.message]
+    except OSError as error:
+        report = ["OSError", error.errno, error.strerror, error.filename]
+    except BaseException as error:
+        report = ["RuntimeError", repr(error)]
+    try:
+        os.write(tell, msgspec.json.encode(report) if report else b"")
+        os.close(tell)
+        os.read(wait, 1)
+    finally:
+        os._exit(0)
+
+
+def _raise(answer: bytes) -> NoReturn:
+    kind, *arguments = msgspec.json.decode(answer)
+    kinds = {"CannotMount": CannotMount, "CannotCreate": CannotCreate, "OSError": OSError}
+    raise kinds.get(kind, RuntimeError)(*arguments)

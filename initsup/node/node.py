@@ -1,0 +1,314 @@
+"""The node: carries out actions on this host, and tells what has happened.
+
+One thread and one epoll object. `do` returns at once; `collect` reads signals, reaps, pumps logs and hands out the
+events that closed. Attempts of probes and hooks are the only coroutines; they run in the engine's task group.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+import time
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, cast
+
+from initsup.core.actions import Action, Hook, Prepare, Probe, Signal, Start
+from initsup.core.events import (
+    Died,
+    Event,
+    Hooked,
+    Probed,
+    Signalled,
+    Started,
+    StartFailed,
+    StopAsked,
+    VolumeFailed,
+    VolumesReady,
+)
+from initsup.core.plan import Plan
+from initsup.core.shutdown import SIGKILL
+from initsup.node.box import Box, Boxes
+from initsup.node.console import Console, Form
+from initsup.node.failures import CannotCreate, CannotMount, SpawnError
+from initsup.node.logs import Pump
+from initsup.node.place import HANGUP, STOPS, Signals
+from initsup.node.reaper import Reaper
+
+if TYPE_CHECKING:
+    import anyio
+    from anyio.abc import TaskGroup
+
+    from initsup.core.report import Where
+    from initsup.node.box import Process
+    from initsup.node.exec_attempt import Runner
+
+Attempt = Callable[[], Coroutine[Any, Any, None]]
+
+
+class Instance:
+    """The running instance of a container, and the attempts (probes, hooks) that end with it."""
+
+    __slots__ = ("attempt", "box", "process", "scopes")
+
+    def __init__(self, box: Box, attempt: int, process: Process) -> None:
+        self.box = box
+        self.attempt = attempt
+        self.process = process
+        self.scopes: set[anyio.CancelScope] = set()
+
+
+class HostNode:
+    """Runs a pod's containers as processes of this host."""
+
+    def __init__(self, plan: Plan, state_dir: str, on_dump: Callable[[], str] = lambda: "") -> None:
+        settings = plan.asked.settings
+        self.on_dump = on_dump
+        self._plan = plan
+        self._poll = select.epoll()
+        self._signals = Signals()
+        self._poll.register(self._signals.fileno(), select.EPOLLIN)
+        self._reaper = Reaper()
+        names = tuple(plan.members)
+        self.console = Console(self._poll, names, cast(Form, settings.console.format))
+        self._troubles: dict[str, str] = {}
+        self._pump = Pump(
+            os.path.join(state_dir, "logs"),
+            self._poll,
+            self.console,
+            max_size=settings.container_log_max_size,
+            max_files=settings.container_log_max_files,
+            degraded=self._log_trouble,
+        )
+        self._boxes = Boxes(plan, state_dir, self._reaper, self._pump)
+        self._instances: dict[str, Instance] = {}
+        self._events: list[Event] = []
+        self._tasks: TaskGroup | None = None
+        self._early: list[Attempt] = []
+        self._stops = 0
+
+    # -- Node -------------------------------------------------------------------------------------------------------
+
+    def fileno(self) -> int:
+        """The epoll object's descriptor."""
+        return self._poll.fileno()
+
+    @property
+    def tasks(self) -> TaskGroup | None:
+        """Where attempts run. Those asked for before there is one wait for it."""
+        return self._tasks
+
+    @tasks.setter
+    def tasks(self, tasks: TaskGroup | None) -> None:
+        self._tasks = tasks
+        early, self._early = self._early, []
+        for attempt in early:
+            self._spawn_attempt(attempt)
+
+    def do(self, action: Action) -> None:
+        """Carry out an action; it closes with one event."""
+        match action:
+            case Prepare():
+                self._prepare()
+            case Start():
+                self._start(action)
+            case Signal():
+                self._signal(action)
+            case Probe():
+                self._spawn_attempt(lambda: self._probe(action))
+            case Hook():
+                self._spawn_attempt(lambda: self._hook(action))
+
+    def collect(self) -> list[Event]:
+        """What has happened since the last call."""
+        for fd, _ in self._poll.poll(0):
+            if fd == self._signals.fileno():
+                self._signalled()
+            elif fd in self._pump:
+                self._pump.ready(fd)
+            elif fd in self.console:
+                self.console.ready(fd)
+        events, self._events = self._events, []
+        return events
+
+    def post(self, event: Event) -> None:
+        """Hand in an event from outside, and wake the loop."""
+        self._events.append(event)
+        self._signals.wake()
+
+    def execute(
+        self,
+        container: str,
+        attempt: int,
+        argv: tuple[str, ...],
+        fds: tuple[int, ...],
+        tty: bool,
+        on_exit: Callable[[int], None],
+    ) -> Process:
+        """Run a command in a running container. Raises OSError when it cannot be started."""
+        instance = self._instances.get(container)
+        if instance is None or instance.attempt != attempt:
+            raise OSError(f"container {container} is not running")
+        try:
+            return instance.box.run(argv, fds, on_exit, tty=tty)
+        except SpawnError as problem:
+            raise OSError(problem.errno, problem.message) from None
+
+    def degraded(self) -> list[str]:
+        """What does not work as it should."""
+        return [f"{name}: {text}" if name else text for name, text in self._troubles.items()]
+
+    def where(self) -> Where:
+        """What the status tells of this host."""
+        return self._boxes.where()
+
+    def close(self) -> None:
+        """End whatever is left, and give everything back."""
+        for instance in self._instances.values():
+            instance.process.kill()
+        self._pump.close()
+        for line in self._boxes.close():
+            self.console.say(line)
+        self.console.close()
+        self._poll.close()
+
+    # -- starting and ending ----------------------------------------------------------------------------------------
+
+    def _prepare(self) -> None:
+        try:
+            self._boxes.prepare()
+        except CannotMount as problem:
+            self._events.append(VolumeFailed(at=_now(), volume=problem.volume, message=problem.message))
+        else:
+            self._events.append(VolumesReady(at=_now()))
+
+    def _start(self, action: Start) -> None:
+        name, attempt = action.container, action.attempt
+        box = self._boxes.of(name)
+        try:
+            process = box.start(attempt, lambda code: self._died(name, attempt, code))
+        except CannotCreate as problem:
+            self._not_started(action, problem.reason, problem.message)
+        except SpawnError as problem:
+            self._not_started(action, "RunContainerError", problem.message)
+        except OSError as problem:
+            self._not_started(action, "CreateContainerError", str(problem))
+        else:
+            self._instances[name] = Instance(box, attempt, process)
+            self._events.append(Started(at=_now(), container=name, attempt=attempt, pid=process.pid))
+
+    def _not_started(self, action: Start, reason: Any, message: str) -> None:
+        self._events.append(
+            StartFailed(at=_now(), container=action.container, attempt=action.attempt, reason=reason, message=message)
+        )
+
+    def _died(self, name: str, attempt: int, code: int) -> None:
+        """The main process and all that it left are gone: its output is taken in, then its end is told."""
+        instance = self._instances.pop(name)
+        for scope in instance.scopes:
+            scope.cancel()
+        self._pump.finish(name)
+        oom, message = instance.box.ended(attempt, code)
+        self._events.append(Died(at=_now(), container=name, attempt=attempt, code=code, oom=oom, message=message))
+
+    def _signal(self, action: Signal) -> None:
+        instance = self._instances.get(action.container)
+        if instance is not None and instance.attempt == action.attempt:
+            if action.signal == SIGKILL:
+                instance.process.kill()
+            else:
+                instance.process.signal(action.signal)
+        self._events.append(
+            Signalled(at=_now(), container=action.container, attempt=action.attempt, signal=action.signal)
+        )
+
+    # -- probes and hooks -------------------------------------------------------------------------------------------
+
+    def _spawn_attempt(self, attempt: Attempt) -> None:
+        if self._tasks is None:
+            self._early.append(attempt)
+        else:
+            self._tasks.start_soon(attempt)
+
+    async def _probe(self, action: Probe) -> None:
+        from initsup.node.attempt import Outcome, probe
+
+        spec = dict(self._plan.members[action.container].probes)[action.probe]
+        outcome = await self._attempt(action, lambda box: probe(self._runner(box), box.target, spec))
+        result = outcome if outcome is not None else Outcome("error", "the container has ended")
+        self.post(
+            Probed(
+                at=_now(),
+                container=action.container,
+                attempt=action.attempt,
+                probe=action.probe,
+                outcome=result.outcome,
+                output=result.output,
+            )
+        )
+
+    async def _hook(self, action: Hook) -> None:
+        from initsup.node.hook_attempt import HookOutcome, hook
+
+        hooks = self._plan.members[action.container].spec.lifecycle
+        assert hooks is not None
+        handler = hooks.post_start if action.hook == "postStart" else hooks.pre_stop
+        assert handler is not None
+        outcome = await self._attempt(action, lambda box: hook(self._runner(box), box.target, handler))
+        result = outcome if outcome is not None else HookOutcome(False, "the container has ended")
+        self.post(
+            Hooked(
+                at=_now(),
+                container=action.container,
+                attempt=action.attempt,
+                hook=action.hook,
+                ok=result.ok,
+                message=result.message,
+            )
+        )
+
+    async def _attempt(self, action: Probe | Hook, begin: Callable[[Box], Coroutine[Any, Any, Any]]) -> Any:
+        """The outcome of an attempt; None when its container ended first."""
+        import anyio
+
+        instance = self._instances.get(action.container)
+        if instance is None or instance.attempt != action.attempt:
+            return None
+        with anyio.CancelScope() as scope:
+            instance.scopes.add(scope)
+            try:
+                return await begin(instance.box)
+            finally:
+                instance.scopes.discard(scope)
+        return None
+
+    def _runner(self, box: Box) -> Runner:
+        from initsup.node.box import BoxRunner
+
+        return BoxRunner(box)
+
+    # -- signals ----------------------------------------------------------------------------------------------------
+
+    def _signalled(self) -> None:
+        for number in self._signals.take():
+            self._on_signal(number)
+        if self._reaper.reap():
+            self._boxes.sweep()
+
+    def _on_signal(self, number: int) -> None:
+        import signal
+
+        at_once = number == signal.SIGQUIT
+        if number in STOPS or at_once or (number == HANGUP and os.isatty(0)):
+            self._stops += 1
+            again = self._stops > 1 or at_once
+            self._events.append(StopAsked(at=_now(), kill=again, by=signal.Signals(number).name))
+        elif number == signal.SIGUSR1:
+            print(self.on_dump(), file=sys.stderr, flush=True)
+
+    def _log_trouble(self, container: str, message: str) -> None:
+        self._troubles[container] = message
+
+
+def _now() -> float:
+    return time.monotonic()

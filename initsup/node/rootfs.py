@@ -1,0 +1,124 @@
+"""A directory as the root of a container: `images.NAME.rootfs` in the settings.
+
+The container gets a layer of its own over the directory (overlayfs, the layer in memory), new with each instance, so
+the directory stays as it is. Where overlayfs is not to be had, it works on the directory itself. /proc, /sys (read-only
+unless privileged), /etc/hosts and /etc/resolv.conf are the host's; /dev has the devices that every container has
+(OCI runtime-spec, config-linux.md), or with `privileged` is the host's, too.
+"""
+
+from __future__ import annotations
+
+import os
+
+from initsup.node import syscalls
+from initsup.node.cover import become_root, make
+from initsup.node.mountinfo import make_read_only
+
+_BIND = syscalls.MS_BIND | syscalls.MS_REC
+_DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
+_DEVICE_DIRECTORIES = ("pts", "shm", "mqueue")
+_LINKS = {
+    "ptmx": "pts/ptmx",
+    "fd": "/proc/self/fd",
+    "stdin": "/proc/self/fd/0",
+    "stdout": "/proc/self/fd/1",
+    "stderr": "/proc/self/fd/2",
+}
+_FILES = ("/etc/hosts", "/etc/resolv.conf")
+
+
+def enter(rootfs: str, workshop: str, *, privileged: bool) -> None:
+    """Make the directory the root of this mount namespace. `workshop` is an empty directory. Raises OSError."""
+    originals = {name: fd for name in ("/dev", "/sys", *_FILES) if (fd := _opened(name)) is not None}
+    try:
+        _mount_root(rootfs, workshop)
+        _check_directory(f"{workshop}/proc")
+        syscalls.mount("/proc", f"{workshop}/proc", flags=_BIND)
+        # Only from in there do the links of the image lead where they should.
+        become_root(workshop)
+        _mount_system(originals, privileged)
+        if privileged:
+            _bind(originals["/dev"], "/dev", directory=True)
+        else:
+            _make_devices(originals["/dev"])
+    finally:
+        for fd in originals.values():
+            os.close(fd)
+
+
+def _opened(path: str) -> int | None:
+    try:
+        return os.open(path, os.O_PATH | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+
+
+def _mount_root(rootfs: str, workshop: str) -> None:
+    syscalls.mount("tmpfs", workshop, "tmpfs", data="mode=0700")
+    status = os.stat(rootfs)
+    for name in ("upper", "work", "root"):
+        os.mkdir(f"{workshop}/{name}")
+    try:
+        os.chown(f"{workshop}/upper", status.st_uid, status.st_gid)
+    except OSError:  # ids that do not exist in a user namespace
+        pass
+    os.chmod(f"{workshop}/upper", status.st_mode & 0o7777)
+    layers = f"upperdir={workshop}/upper,workdir={workshop}/work,lowerdir={_escaped(rootfs)}"
+    try:
+        _overlay(f"{workshop}/root", layers)
+    except OSError:
+        syscalls.mount(rootfs, f"{workshop}/root", flags=_BIND)
+    # It covers the layers, which nobody needs to see.
+    syscalls.mount(f"{workshop}/root", workshop, flags=syscalls.MS_MOVE)
+
+
+def _overlay(target: str, layers: str) -> None:
+    try:
+        syscalls.mount("overlay", target, "overlay", data=layers)
+    except OSError:
+        # In a user namespace only these attributes may be set (Linux 5.11).
+        syscalls.mount("overlay", target, "overlay", data=f"{layers},userxattr")
+
+
+def _escaped(path: str) -> str:
+    """As overlayfs reads a path in its options."""
+    return path.replace("\\", "\\\\").replace(",", "\\,").replace(":", "\\:")
+
+
+def _check_directory(path: str) -> None:
+    if os.path.islink(path):
+        raise OSError(0, "a link where a directory should be", path)
+    os.makedirs(path, mode=0o755, exist_ok=True)
+
+
+def _mount_system(originals: dict[str, int], privileged: bool) -> None:
+    if "/sys" in originals:
+        _bind(originals["/sys"], "/sys", directory=True)
+        if not privileged:
+            make_read_only("/sys", recursive=True)
+    for path in _FILES:
+        if path in originals:
+            _bind(originals[path], path, directory=False)
+            make_read_only(os.path.realpath(path), recursive=False)
+
+
+def _make_devices(host: int) -> None:
+    _check_directory("/dev")
+    syscalls.mount("tmpfs", "/dev", "tmpfs", flags=syscalls.MS_NOSUID, data="mode=0755,size=65536k")
+    for name in (*_DEVICES, *_DEVICE_DIRECTORIES):
+        try:
+            fd = os.open(name, os.O_PATH | os.O_CLOEXEC, dir_fd=host)
+        except FileNotFoundError:
+            continue
+        try:
+            _bind(fd, f"/dev/{name}", directory=name in _DEVICE_DIRECTORIES)
+        finally:
+            os.close(fd)
+    for name, target in _LINKS.items():
+        os.symlink(target, f"/dev/{name}")
+
+
+def _bind(fd: int, target: str, *, directory: bool) -> None:
+    if not os.path.exists(target):
+        make(target, directory)
+    syscalls.mount(f"/proc/self/fd/{fd}", target, flags=_BIND)

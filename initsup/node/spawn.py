@@ -1,0 +1,159 @@
+"""Start a process. There are two ways behind one function.
+
+- The fast way is posix_spawn(3), which shares memory with the child until it has exec'ed: 0.1 ms. What a child must
+  have and posix_spawn cannot give is put on for that moment by initsup itself: directory, umask, mark, mount namespace.
+- What only the child can do for itself (user, capabilities, cgroup, …) needs a fork: `initsup.node.forked`, 1.2 ms.
+
+A failure up to and including exec is an exception here, never an exit code. No shell has a part in it: a script
+without `#!` is an `exec format error`.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+import signal
+
+import msgspec
+
+from initsup.node.failures import SpawnError
+from initsup.node.go_text import errno_text
+from initsup.node.identity import Identity
+from initsup.node.program import explain, go_to, locate
+
+RLIMIT_LOCKS = 10
+"""Not in the resource module, as the kernel pays it no attention (getrlimit(2)); see `initsup.node.mark`."""
+
+_RESET = tuple(int(one) for one in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
+_PLACE = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
+
+
+class Launch(msgspec.Struct, frozen=True, kw_only=True):
+    """What to start and how. The descriptors stay the caller's, who has 0, 1 and 2 open; they are above 2, or
+    at their place.
+
+    All other descriptors must close on exec (`seal_descriptors`). All signals get their default action and none is
+    blocked. The process leads a session of its own, unless `session` is false.
+    """
+
+    argv: tuple[str, ...]
+    env: dict[str, str]
+    stdin: int
+    stdout: int
+    stderr: int
+    cwd: str = "/"
+    """Made when it is missing."""
+    umask: int = 0o022
+    session: bool = True
+    mark: int = 0
+    """See `initsup.node.mark`; 0: none."""
+    mount_namespace: int | None = None
+    """Descriptor of the mount namespace to start in."""
+
+    # From here on: whatever is set makes it the slow way.
+    user_namespace: int | None = None
+    """Descriptor of the user namespace to enter before the mount namespace."""
+    root: str | None = None
+    """Directory in the mount namespace to chroot to; `cwd` and the program are looked up below it."""
+    identity: Identity | None = None
+    cgroups: tuple[str, ...] = ()
+    """Paths of the cgroup.procs files to enter."""
+    oom_score_adj: int | None = None
+    """Not applied where it would protect more than initsup may (it needs CAP_SYS_RESOURCE)."""
+    terminal: bool = False
+    """Make `stdin`, a terminal, the controlling one."""
+    parent_death_signal: int = 0
+    """Sent to the process when initsup dies, 0: nothing."""
+
+
+def spawn(launch: Launch) -> int:
+    """Start it and return its pid, when it has been exec'ed. Raises SpawnError; then no process is left."""
+    try:
+        if _needs_fork(launch):
+            from initsup.node.forked import spawn_forked
+
+            return spawn_forked(launch)
+        return _spawn_fast(launch)
+    except ValueError as error:  # a NUL byte, or "=" in the name of a variable
+        raise SpawnError("exec", errno.EINVAL, f"exec: {error}") from None
+
+
+def seal_descriptors() -> None:
+    """Let no descriptor from whoever started initsup get to containers, other than 0, 1 and 2."""
+    for name in os.listdir("/proc/self/fd"):
+        if (fd := int(name)) > 2:
+            try:
+                os.set_inheritable(fd, False)
+            except OSError:  # the one that listed the directory
+                continue
+
+
+def _needs_fork(launch: Launch) -> bool:
+    return bool(
+        launch.identity
+        or launch.cgroups
+        or launch.root
+        or launch.terminal
+        or launch.parent_death_signal
+        or launch.oom_score_adj is not None
+        or launch.user_namespace is not None
+    )
+
+
+def _spawn_fast(launch: Launch) -> int:
+    """Be, for one moment, what the child shall look like. Then back again, come what may."""
+    here = os.open(".", _PLACE)
+    umask = os.umask(launch.umask)
+    soft, hard = resource.getrlimit(RLIMIT_LOCKS)
+    try:
+        if launch.mark:
+            resource.setrlimit(RLIMIT_LOCKS, (launch.mark, hard))
+        if launch.mount_namespace is None:
+            return _exec(launch)
+        return _exec_inside(launch, launch.mount_namespace)
+    finally:
+        resource.setrlimit(RLIMIT_LOCKS, (soft, hard))
+        os.umask(umask)
+        os.fchdir(here)
+        os.close(here)
+
+
+def _exec_inside(launch: Launch, namespace: int) -> int:
+    from initsup.node import syscalls
+
+    own = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+    root = os.open("/", _PLACE)
+    try:
+        syscalls.unshare(syscalls.CLONE_FS)  # a thread would share root and directory, which setns(2) refuses
+        syscalls.setns(namespace, syscalls.CLONE_NEWNS)
+        try:
+            return _exec(launch)
+        finally:
+            syscalls.setns(own, syscalls.CLONE_NEWNS)
+            os.fchdir(root)
+            os.chroot(".")
+    except OSError as error:
+        number = error.errno or 0
+        raise SpawnError("setns", number, f"setns: {errno_text(number)}") from None
+    finally:
+        os.close(own)
+        os.close(root)
+
+
+def _exec(launch: Launch) -> int:
+    go_to(launch.cwd)
+    path = locate(launch.argv[0] if launch.argv else "", launch.env.get("PATH", os.defpath))
+    streams = enumerate((launch.stdin, launch.stdout, launch.stderr))
+    try:
+        return os.posix_spawn(
+            path,
+            launch.argv,
+            launch.env,
+            file_actions=[(os.POSIX_SPAWN_DUP2, fd, number) for number, fd in streams],
+            setsid=launch.session,
+            setsigmask=(),
+            setsigdef=_RESET,
+        )
+    except OSError as error:
+        raise explain(path, error.errno or 0) from None

@@ -1,0 +1,56 @@
+"""The file in which a container leaves its last words: terminationMessagePath (kuberuntime_container.go)."""
+
+from __future__ import annotations
+
+import os
+
+MAX_BYTES = 4096
+LOG_BYTES = 2048
+LOG_LINES = 80
+_MODE = 0o666
+
+
+def renew(path: str) -> None:
+    """Make the file empty and open to every user, as each instance of the container must find it. Raises OSError.
+
+    It stays the same file, since a mount of it shows the file and not its name.
+    """
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, _MODE)
+    try:
+        os.fchmod(fd, _MODE)
+    finally:
+        os.close(fd)
+
+
+def read(path: str | None, shown: str) -> str:
+    """The last 4096 bytes of the file; "" when there is none. `shown` is its path for the container, for errors."""
+    if path is None:
+        return ""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        return _failed(shown, error)
+    try:
+        end = os.fstat(fd).st_size
+        return os.pread(fd, MAX_BYTES, max(end - MAX_BYTES, 0)).decode(errors="replace")
+    except OSError as error:
+        return _failed(shown, error)
+    finally:
+        os.close(fd)
+
+
+def wants_log(policy: str, code: int, message: str) -> bool:
+    """Whether the end of the log is to stand in for the message (FallbackToLogsOnError)."""
+    return policy == "FallbackToLogsOnError" and code != 0 and not message
+
+
+def from_log(text: bytes) -> str:
+    """The message out of a container's output: the last 80 lines, of which the last 2048 bytes."""
+    lines = text.split(b"\n")[-LOG_LINES - text.endswith(b"\n") :]
+    return b"\n".join(lines)[-LOG_BYTES:].decode(errors="replace")
+
+
+def _failed(shown: str, error: OSError) -> str:
+    return f"Error on reading termination log {shown}: {(error.strerror or str(error)).lower()}"

@@ -1,0 +1,250 @@
+"""The volumes of a pod: made once, before its first container, and gone with it.
+
+Sources: pkg/volume/{emptydir,hostpath,configmap,secret,downwardapi,projected}, KEP-4639 (image).
+
+| kind                                      | what it is here                                                          |
+| ----------------------------------------- | ------------------------------------------------------------------------ |
+| emptyDir                                  | a tmpfs of its own, `sizeLimit` being its size; for more see `empty_dir` |
+| hostPath                                  | that path; what is missing is made as its `type` says                    |
+| configMap, secret, downwardAPI, projected | files in the pod's tmpfs, read-only for containers, replaced all at once |
+| image                                     | the directory `images.NAME.rootfs` of the settings, read-only, noexec    |
+| others                                    | an error: they need a cluster                                            |
+"""
+
+from __future__ import annotations
+
+import os
+
+from initsup.node import atomic, host_path
+from initsup.node.beneath import remove_tree
+from initsup.node.empty_dir import BadMedium, Medium, directory_mode, medium, mount_medium, usage
+from initsup.node.env import image_mapping
+from initsup.node.failures import CannotMount
+from initsup.node.fields import Context
+from initsup.node.memory_place import MemoryPlace
+from initsup.node.payload import Contents, Payload
+from initsup.node.space import Space
+from initsup.node.syscalls import MS_SHARED, mount
+from initsup.spec.base import wire_name
+from initsup.spec.manifest import Manifest
+from initsup.spec.volume import EmptyDirVolumeSource, HostPathVolumeSource, ImageVolumeSource, Volume
+
+_LIMIT_MESSAGE = 'Usage of EmptyDir volume "{}" exceeds the limit "{}". '
+
+
+class Volumes:
+    """All volumes of one pod, below the directory `state`."""
+
+    def __init__(self, manifest: Manifest, state: str, context: Context) -> None:
+        self._manifest = manifest
+        self._state = os.path.abspath(state)
+        self._context = context
+        self._contents = Contents(context)
+        self._memory = MemoryPlace(context.uid)
+        self._space: Space | None = None
+        self._payloads: dict[str, Payload] = {}
+        self._media: dict[str, Medium] = {}
+        self._volumes = {volume.name: volume for volume in manifest.pod.spec.volumes}
+
+    @property
+    def space(self) -> Space:
+        """Where they are; opened when first asked for. Raises CannotMount."""
+        if self._space is None:
+            try:
+                self._space = Space(self._state, self._manifest.settings.volumes.mode, self._shared_host_paths())
+            except OSError as error:
+                raise CannotMount("", f"cannot make {self._state}/volumes: {_said(error)}") from None
+        return self._space
+
+    # -- making them -------------------------------------------------------------------------------------------------
+
+    def prepare(self) -> None:
+        """Make what is not there yet. Raises CannotMount for the first volume that cannot be made; try again later."""
+        for volume in self._volumes.values():
+            if isinstance(volume.source, HostPathVolumeSource):
+                host_path.prepare(volume.name, volume.source)
+        self._make_empty_dirs([volume for volume in self._volumes.values() if is_empty_dir(volume)])
+        for volume in self._volumes.values():
+            if isinstance(volume.source, ImageVolumeSource):
+                self._check_image(volume)
+            elif volume.source is None and not is_empty_dir(volume):
+                kind = wire_name(_other_kind(volume))
+                raise CannotMount(volume.name, f"{kind} volumes need a cluster, and there is none here")
+        self.update(self._manifest)
+
+    def update(self, manifest: Manifest) -> tuple[str, ...]:
+        """Take over new ConfigMaps, Secrets and metadata: write what has changed. The names of the volumes written.
+
+        Which volumes there are cannot change. Raises CannotMount.
+        """
+        self._manifest = manifest
+        written = []
+        for volume in self._volumes.values():
+            files = self._contents.of(manifest, volume)
+            if files is not None and files != self._payloads.get(volume.name):
+                self._write(volume, files)
+                self._payloads[volume.name] = files
+                written.append(volume.name)
+        return tuple(written)
+
+    def _write(self, volume: Volume, files: Payload) -> None:
+        directory = f"{self.space.root}/{volume.name}"
+        # Containers cannot write there, but for `link`, where nothing but the mode stops them.
+        mode = 0o755 if self.space.way == "link" else 0o777
+        group = self._manifest.pod.spec.security_context.fs_group
+        try:
+            if self.space.way == "link" and volume.config_map is None:
+                self._memory.link(directory)
+            os.makedirs(directory, exist_ok=True)
+            _own(directory, mode if group is None else mode | 0o2550, group)
+            atomic.write(directory, files, group)
+        except OSError as error:
+            raise CannotMount(volume.name, _said(error)) from None
+
+    def _make_empty_dirs(self, volumes: list[Volume]) -> None:
+        made = {volume.name: self._medium(volume) for volume in volumes if volume.name not in self._media}
+        if not made:
+            return
+        shared = self._bidirectional()
+
+        def mount_all() -> None:
+            for name, one in made.items():
+                target = f"{self.space.inside}/{name}"
+                try:
+                    mount_medium(one, target, f"{self._state}/disk/{name}")
+                    if name in shared:
+                        mount("", target, flags=MS_SHARED)
+                except OSError as error:
+                    raise CannotMount(name, _said(error)) from None
+
+        for name, one in made.items():
+            try:
+                self._directory(name, one)
+            except OSError as error:
+                raise CannotMount(name, _said(error)) from None
+        self.space.within(mount_all)
+        self._media.update(made)
+
+    def _medium(self, volume: Volume) -> Medium:
+        source = volume.empty_dir or EmptyDirVolumeSource()
+        try:
+            return medium(source, self._manifest.pod.spec, self._context.machine, self.space.way)
+        except BadMedium as error:
+            raise CannotMount(volume.name, str(error)) from None
+
+    def _directory(self, name: str, one: Medium) -> None:
+        """The directory that an emptyDir is, or is mounted on. Raises OSError."""
+        spec = self._manifest.pod.spec
+        directory = f"{self.space.root}/{name}"
+        if one.kind == "memory" and not self._memory.link(directory):
+            raise OSError(0, "medium Memory needs a tmpfs, and none that can be written to is there")
+        os.makedirs(directory, exist_ok=True)
+        if self.space.way != "link" and one.kind == "disk":
+            directory = f"{self._state}/disk/{name}"
+            os.makedirs(directory, mode=0o700, exist_ok=True)
+        if one.kind in ("memory", "disk"):
+            _own(directory, directory_mode(spec), spec.security_context.fs_group)
+
+    def _check_image(self, volume: Volume) -> None:
+        directory = self._image_directory(volume)
+        if directory is None:
+            reference = volume.image.reference if volume.image is not None else ""
+            raise CannotMount(volume.name, f'no files for image "{reference}": set images."{reference}".rootfs')
+        if not os.path.isdir(directory):
+            raise CannotMount(volume.name, f"{directory} is not a directory")
+
+    def _image_directory(self, volume: Volume) -> str | None:
+        mapping = image_mapping(self._manifest.settings, volume.image.reference) if volume.image is not None else None
+        return mapping.rootfs if mapping is not None and mapping.rootfs else None
+
+    # -- propagation -------------------------------------------------------------------------------------------------
+
+    def _bidirectional(self) -> set[str]:
+        """The volumes in which some container may mount things for others to see."""
+        spec = self._manifest.pod.spec
+        mounts = [mount for container in (*spec.init_containers, *spec.containers) for mount in container.volume_mounts]
+        return {mount.name for mount in mounts if mount.mount_propagation == "Bidirectional"}
+
+    def _shared_host_paths(self) -> dict[str, str]:
+        found = {}
+        for name in self._bidirectional():
+            volume = self._volumes.get(name)
+            if volume is not None and isinstance(volume.source, HostPathVolumeSource):
+                found[name] = volume.source.path
+        return found
+
+    # -- asking ------------------------------------------------------------------------------------------------------
+
+    def volume(self, name: str) -> Volume | None:
+        """The volume of that name."""
+        return self._volumes.get(name)
+
+    def path(self, name: str) -> str | None:
+        """Where its files are, from initsup's own point of view; None when there is no such volume."""
+        return self._place(name, self.space.root)
+
+    def path_inside(self, name: str) -> str | None:
+        """Where its files are in the namespaces that containers' are copied from."""
+        return self._place(name, self.space.inside)
+
+    def _place(self, name: str, root: str) -> str | None:
+        volume = self._volumes.get(name)
+        if volume is None:
+            return None
+        if isinstance(volume.source, HostPathVolumeSource) and name not in self._shared_host_paths():
+            return volume.source.path
+        if isinstance(volume.source, ImageVolumeSource):
+            return self._image_directory(volume)
+        return f"{root}/{name}"
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether `over_limit` must be asked from time to time (kubelet: every 10 s)."""
+        return any(one.limit is not None for one in self._media.values())
+
+    def over_limit(self) -> str | None:
+        """Kubelet's message about a volume that holds more than its sizeLimit (pkg/kubelet/eviction)."""
+        for name, one in self._media.items():
+            if one.limit is not None and usage(f"{self.space.root}/{name}/") > one.limit:
+                source = self._volumes[name].empty_dir
+                return _LIMIT_MESSAGE.format(name, source.size_limit if source is not None else "")
+        return None
+
+    # -- the end -----------------------------------------------------------------------------------------------------
+
+    def remove(self) -> None:
+        """Take all of it away, when no container lives any more. hostPath volumes stay. Raises OSError."""
+        if self._space is not None:
+            self._space.close()
+        self._memory.remove()
+        for name in ("volumes", "disk"):
+            remove_tree(f"{self._state}/{name}")
+        self._space = None
+        self._media.clear()
+        self._payloads.clear()
+
+
+def is_empty_dir(volume: Volume) -> bool:
+    """Whether it is an emptyDir, as is a volume that does not say what it is."""
+    return volume.empty_dir is not None or (volume.source is None and not _other_kind(volume))
+
+
+def is_read_only(volume: Volume) -> bool:
+    """Whether containers get it read-only whatever their mounts say (`GetAttributes().ReadOnly`)."""
+    return not is_empty_dir(volume) and volume.host_path is None
+
+
+def _other_kind(volume: Volume) -> str:
+    """The field of a source that cannot be acted on here; "" if there is none."""
+    # Sources that nothing looks into are plain JSON objects.
+    return next((field for field in volume.__struct_fields__ if isinstance(getattr(volume, field), dict)), "")
+
+
+def _own(directory: str, mode: int, group: int | None) -> None:
+    if group is not None:
+        os.chown(directory, -1, group)
+    os.chmod(directory, mode)
+
+
+def _said(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()

@@ -1,0 +1,122 @@
+"""`initsup get`."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from initsup.api.client import POD, base_dir
+from tests.cli.conftest import Initsup
+from tests.cli.fake import FakeInitsup
+from tests.cli.sample import pod
+
+Ended = Callable[..., Path]
+Running = Callable[..., FakeInitsup]
+
+
+def test_the_table(initsup: Initsup, ended: Ended) -> None:
+    assert initsup("get", "--state-dir", ended(pod())).out == (
+        "NAME   READY   STATUS    RESTARTS   AGE\n"
+        "web    1/1     Running   0          2d\n"
+    )  # fmt: skip
+
+
+def test_the_table_without_headers(initsup: Initsup, ended: Ended) -> None:
+    assert initsup("get", "--no-headers", "--state-dir", ended(pod())).out == "web   1/1   Running   0     2d\n"
+
+
+def test_the_wide_table(initsup: Initsup, ended: Ended) -> None:
+    assert initsup("get", "-o", "wide", "--state-dir", ended(pod())).out == (
+        "NAME   READY   STATUS    RESTARTS   AGE   IP          NODE   NOMINATED NODE   READINESS GATES\n"
+        "web    1/1     Running   0          2d    127.0.0.1   here   <none>           <none>\n"
+    )
+
+
+def test_the_object(initsup: Initsup, ended: Ended) -> None:
+    given = pod()
+    given["spec"]["containers"][0]["command"] = ["sh", "-c", "echo ü\necho b\n"]
+    place = ended(given)
+    assert json.loads(initsup("get", "-o", "json", "--state-dir", place).out) == given
+    text = initsup("get", "--output=yaml", "--state-dir", place).out
+    assert yaml.safe_load(text) == given
+    assert text.startswith("apiVersion: v1\nkind: Pod\nmetadata:\n")
+    assert "    - |\n      echo ü\n      echo b\n" in text
+
+
+@pytest.mark.parametrize(
+    ("form", "text"),
+    [("name", "pod/web\n"), ("jsonpath={.status.phase}", "Running"), ("jsonpath=.metadata.name", "web")],
+)
+def test_a_part_of_it(initsup: Initsup, ended: Ended, form: str, text: str) -> None:
+    assert initsup("get", "-o", form, "--state-dir", ended(pod())).out == text
+
+
+def test_an_unknown_form(initsup: Initsup, ended: Ended) -> None:
+    done = initsup("get", "-o", "xml", "--state-dir", ended(pod()))
+    assert done.code == 2
+    assert "output format 'xml', allowed formats are: json,yaml,wide,name,jsonpath" in done.err
+
+
+def test_no_pod(initsup: Initsup, tmp_path: Path) -> None:
+    done = initsup("get", "-o", "json", "--state-dir", tmp_path / "none")
+    assert (done.code, done.out) == (1, "")
+    assert "no pod found" in done.err
+
+
+def test_a_running_pod_is_asked(initsup: Initsup, running: Running, tmp_path: Path) -> None:
+    running(pod(restarts=2))
+    assert initsup("get", "--state-dir", tmp_path).out.splitlines()[1].split()[:4] == ["web", "1/1", "Running", "2"]
+
+
+def test_watch_prints_a_row_at_each_change(initsup: Initsup, running: Running, tmp_path: Path) -> None:
+    running(pod("Pending", ready=False), pod(ready=True), pod(ready=True, generation=2), pod("Succeeded", ready=False))
+    lines = initsup("get", "-w", "--state-dir", tmp_path).out.splitlines()
+    assert [line.split()[:3] for line in lines] == [
+        ["NAME", "READY", "STATUS"],
+        ["web", "0/1", "Pending"],
+        ["web", "1/1", "Running"],
+        ["web", "0/1", "Completed"],
+    ]
+
+
+def test_watch_as_yaml_gives_documents(initsup: Initsup, running: Running, tmp_path: Path) -> None:
+    running(pod("Pending"), pod())
+    documents = yaml.safe_load_all(initsup("get", "-w", "-o", "yaml", "--state-dir", tmp_path).out)
+    assert [one["status"]["phase"] for one in documents] == ["Pending", "Running"]
+
+
+def test_watch_of_a_pod_that_has_ended(initsup: Initsup, ended: Ended) -> None:
+    assert len(initsup("get", "-w", "--state-dir", ended(pod("Failed"))).out.splitlines()) == 2
+
+
+@pytest.fixture
+def several(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The usual place, with two pods in it and one that has no object yet."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    base = Path(base_dir())
+    for name in ("db", "new", "web"):
+        (base / name).mkdir(parents=True)
+        if name != "new":
+            (base / name / POD).write_text(json.dumps(pod(name=name)))
+    return base
+
+
+def test_all_pods_of_the_usual_place(initsup: Initsup, several: Path) -> None:
+    assert [line.split()[0] for line in initsup("get").out.splitlines()] == ["NAME", "db", "web"]
+    assert initsup("get", "-o", "name").out == "pod/db\npod/web\n"
+
+
+def test_several_objects_are_a_list(initsup: Initsup, several: Path) -> None:
+    listing = json.loads(initsup("get", "-o", "json").out)
+    assert listing["kind"] == "List"
+    assert [item["metadata"]["name"] for item in listing["items"]] == ["db", "web"]
+
+
+def test_one_of_several(initsup: Initsup, several: Path) -> None:
+    assert initsup("get", "pod/db", "-o", "name").out == "pod/db\n"
+    done = initsup("get", "other")
+    assert (done.code, done.out) == (2, "")
+    assert 'pod "other" not found' in done.err
