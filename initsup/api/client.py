@@ -10,7 +10,7 @@ import json
 import os
 import socket
 from collections.abc import Iterator
-from typing import IO, Any, cast
+from typing import IO, Any
 
 from initsup.errors import InitsupError, UsageError
 
@@ -18,6 +18,10 @@ SOCKET = "control.sock"
 POD = "pod.json"
 EVENTS = "events.json"
 JOURNAL = "journal.jsonl"
+
+
+class Unanswered(InitsupError):
+    """The pod came to its end while it was asked."""
 
 
 def base_dir() -> str:
@@ -67,26 +71,27 @@ def get_events(state_dir: str) -> dict[str, Any]:
 def watch(state_dir: str, what: str = "pod") -> Iterator[dict[str, Any]]:
     """The pod ("pod") or the EventList ("events") now and after each change, until initsup ends."""
     verb, file = ("get", POD) if what == "pod" else ("events", EVENTS)
+    told = False
     try:
-        stream = _connect(state_dir)
-    except OSError:
+        with _ask(state_dir, {"verb": verb, "watch": True}) as stream:
+            for line in stream:
+                if line.endswith(b"\n"):
+                    told = True
+                    yield _checked(json.loads(line))
+    except OSError:  # nobody is there, or initsup ended in the middle
+        pass
+    if not told:
         yield _read(state_dir, file)
-        return
-    with stream:
-        stream.write(json.dumps({"verb": verb, "watch": True}).encode() + b"\n")
-        stream.flush()
-        for line in stream:
-            yield _checked(json.loads(line))
 
 
 def call(state_dir: str, verb: str, **arguments: Any) -> dict[str, Any]:
     """Ask for something to be done. Raises InitsupError with the answer's error, or when nobody is there."""
     try:
-        stream = _connect(state_dir)
+        stream = _ask(state_dir, {"verb": verb, **arguments})
     except OSError as problem:
         raise InitsupError(f"no initsup is running in {state_dir} ({problem.strerror})") from None
     with stream:
-        return _exchange(stream, {"verb": verb, **arguments})
+        return _answer(stream)
 
 
 def exec_in(state_dir: str, container: str, argv: list[str], fds: tuple[int, int, int], tty: bool = False) -> int:
@@ -96,28 +101,32 @@ def exec_in(state_dir: str, container: str, argv: list[str], fds: tuple[int, int
         connection = _socket(state_dir)
     except OSError as problem:
         raise InitsupError(f"no initsup is running in {state_dir} ({problem.strerror})") from None
-    with connection, connection.makefile("rwb") as stream:
+    with connection, connection.makefile("rb") as stream:
         socket.send_fds(connection, [request], list(fds))
-        return int(_answer(cast("IO[bytes]", stream))["code"])
+        return int(_answer(stream)["code"])
 
 
 def _ask_or_read(state_dir: str, verb: str, file: str) -> dict[str, Any]:
     try:
-        stream = _connect(state_dir)
+        with _ask(state_dir, {"verb": verb}) as stream:
+            line = stream.readline()
     except OSError:
-        return _read(state_dir, file)
-    with stream:
-        return _exchange(stream, {"verb": verb})
+        line = b""
+    return _checked(json.loads(line)) if line.endswith(b"\n") else _read(state_dir, file)
 
 
-def _exchange(stream: IO[bytes], request: dict[str, Any]) -> dict[str, Any]:
-    stream.write(json.dumps(request).encode() + b"\n")
-    stream.flush()
-    return _answer(stream)
+def _ask(state_dir: str, request: dict[str, Any]) -> IO[bytes]:
+    """Send a request; the stream of answers. Raises OSError when nobody is there."""
+    with _socket(state_dir) as connection:
+        connection.sendall(json.dumps(request).encode() + b"\n")
+        return connection.makefile("rb")
 
 
 def _answer(stream: IO[bytes]) -> dict[str, Any]:
-    line = stream.readline()
+    try:
+        line = stream.readline()
+    except OSError:
+        line = b""
     if not line.endswith(b"\n"):
         raise InitsupError("initsup ended before it answered")
     return _checked(json.loads(line))
@@ -143,11 +152,6 @@ def _socket(state_dir: str) -> socket.socket:
     finally:
         os.close(directory)
     return connection
-
-
-def _connect(state_dir: str) -> IO[bytes]:
-    with _socket(state_dir) as connection:
-        return cast("IO[bytes]", connection.makefile("rwb"))
 
 
 def _answers(state_dir: str) -> bool:

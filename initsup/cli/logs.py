@@ -55,6 +55,15 @@ initsup logs --since=10m --timestamps
 
 def logs(args: Namespace) -> int:
     """Print the logs. Exit code 1 if, of several containers, one has none."""
+    from initsup.errors import InitsupError
+
+    try:
+        return _logs(args)
+    except PermissionError as problem:
+        raise InitsupError(f"cannot read {problem.filename}: {problem.strerror}") from None
+
+
+def _logs(args: Namespace) -> int:
     from initsup.api.client import get_pod
     from initsup.errors import InitsupError
     from initsup.node.logread import Reader, attempt_of
@@ -140,7 +149,7 @@ def _utc(text: str) -> str:
 
 
 def _target(args: Namespace) -> tuple[str, str | None]:
-    """The state directory, and the container that is named. A single word is a container, or, as with kubectl, a pod."""
+    """The state directory and the container that are meant. A single word is a container or, as in kubectl, a pod."""
     import os
 
     from initsup.api.client import base_dir

@@ -132,7 +132,8 @@ def _run(engine: Engine, node: HostNode, state_dir: str) -> int:
         import anyio
 
         anyio.run(_main, engine, state_dir)
-    _keep(engine, state_dir)
+    else:
+        _keep(engine, state_dir)
     engine.journal.close()
     code, why = exit_code(engine.plan, engine.facts)
     if engine.trouble():
@@ -159,6 +160,7 @@ async def _main(engine: Engine, state_dir: str) -> None:
         gc.collect()
         gc.freeze()
         await engine.run()
+        _keep(engine, state_dir)
         over.set()
     socket = os.path.join(state_dir, SOCKET)
     if os.path.lexists(socket):

@@ -41,11 +41,9 @@ def begin(plan: Plan, at: float) -> Facts:
 
 def apply(plan: Plan, facts: Facts, *happened: events.Event) -> Facts:
     """The facts after these events, in order. Events that are out of date change nothing."""
-    if not happened:
-        return facts
     for event in happened:
-        facts = _RULES[type(event)](plan, facts, event)
-    return _stamp_conditions(plan, facts, happened[-1].at)
+        facts = _stamp_conditions(plan, _RULES[type(event)](plan, facts, event), event.at)
+    return facts
 
 
 # -- what each event means ------------------------------------------------------------------------------------------

@@ -102,7 +102,7 @@ def _reason_to_end(plan: Plan, facts: Facts, due: Startup, now: float, todo: _To
         return None
     if due.failed:
         return Stop(why="failed", grace=plan.grace, reason=f"init container {due.failed} has failed for good")
-    if due.initialized and all_over(plan, facts):
+    if all_over(plan, facts):
         return Stop(why="completed", grace=plan.grace, reason="every container has ended and none is restarted")
     return None
 

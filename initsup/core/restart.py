@@ -47,8 +47,11 @@ def failed(end: Exit) -> bool:
 
 
 def is_over(member: Member, facts: ContainerFacts) -> bool:
-    """Whether this container has ended for good."""
-    return isinstance(facts.state, Exited) and not facts.asked and not may_restart(member, facts.state.exit.code)
+    """Whether this container has ended for good: no policy, rule, probe or person wants it started again."""
+    state = facts.state
+    if not isinstance(state, Exited) or state.retry or facts.asked:
+        return False
+    return not may_restart(member, state.exit.code)
 
 
 def trigger(plan: Plan, facts: Facts) -> str:

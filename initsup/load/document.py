@@ -9,6 +9,9 @@ from initsup.errors import InvalidManifest, Problem
 
 from .findings import Finding
 
+MOST_VALUES = 200_000
+"""How many values a document may have: a pod of a thousand containers has 30,000."""
+
 Path = tuple[str | int, ...]
 """Keys and list positions that lead to a value."""
 Lines = dict[Path, int]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from .document import Lines, Path, malformed
+from .document import MOST_VALUES, Lines, Path, malformed
 
 
 class _Repeated(Exception):
@@ -27,6 +27,7 @@ def parse(text: str) -> list[Any]:
         raise malformed(f"not JSON: {error.msg}", f"see column {error.colno}", error.lineno) from None
     except _Repeated:
         lines(text)  # raises, with the line
+        raise malformed("a key is there twice") from None
     except RecursionError:
         raise malformed("nested too deeply") from None
     except ValueError as error:
@@ -55,11 +56,14 @@ def lines(text: str) -> list[Lines]:
     last = 0
     is_key = False
     for token in re.finditer(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+', text):
+        if found and len(found[-1]) > MOST_VALUES:
+            break
         line += text.count("\n", last, token.start())
         last = token.start()
         word = token[0]
         if word in "}]":
             path.pop()
+            is_key = False
         elif word == ",":
             is_key = isinstance(path[-1], str)
             if not is_key:

@@ -80,7 +80,7 @@ def _value(text: str, kind: Any) -> Any:
     if get_origin(kind) is Annotated:
         bare, meta = get_args(kind)
         if (meta.extra or {}).get("unit"):
-            return text
+            return int(text) if text.isdigit() else text
         kind = bare
     kinds = [part for part in get_args(kind) if part is not NoneType] if get_origin(kind) not in (tuple, dict) else []
     if kind is bool:

@@ -132,7 +132,9 @@ def _pod_document(
     if not asked:
         if not problems:
             rest = f", found only {', '.join(ignored)}" if ignored else ""
-            problems.append(Problem(path="", message=f"there is no pod in it{rest}", hint=_EXPECTED, file=paths[0]))
+            hints = [unknown_field(what.partition(" ")[0], list(VERSIONS))[1] for what in ignored]
+            hint = next((hint for hint in hints if hint), _EXPECTED)
+            problems.append(Problem(path="", message=f"there is no pod in it{rest}", hint=hint, file=paths[0]))
         return None
     if len(asked) > 1:
         names = ", ".join(f"{document.kind} {document.name}" for document in asked)

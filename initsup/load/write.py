@@ -97,14 +97,17 @@ def _yaml(objects: list[dict[str, Any]]) -> str:
             return True
 
     def represent(dumper: Any, text: str) -> Any:
-        style = None
-        if "\n" in text and all(row == row.rstrip() and (row.isprintable() or "\t" in row) for row in text.split("\n")):
+        rows = text.split("\n")
+        style: str | None = "'"
+        if not all(row.replace("\t", "").isprintable() for row in rows):
+            style = '"'
+        elif len(rows) > 1 and all(row == row.rstrip() for row in rows):
             style = "|"
-        else:
+        elif text and text != "<<":
             try:
-                style = None if text and plain(text) == text and text != "<<" else "'"
+                style = None if plain(text) == text else "'"
             except OverflowError:
-                style = "'"
+                pass
         return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
     Dumper.add_representer(str, represent)

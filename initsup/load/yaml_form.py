@@ -8,7 +8,7 @@ constructors differ from what `kubectl` does: repeated keys are kept silently, `
 from collections.abc import Iterator
 from typing import Any
 
-from .document import Lines, Path, malformed
+from .document import MOST_VALUES, Lines, Path, malformed
 
 MOST_DEPTH = 200
 """How deep values may be nested; Kubernetes' own objects stay below 20."""
@@ -239,6 +239,8 @@ class _Builder:
 
     def add(self, value: Any, line: int) -> None:
         """Puts a finished value where it belongs."""
+        if self.count > MOST_VALUES:
+            raise malformed(f"more than {MOST_VALUES} values", "this is no manifest", line)
         if not self.open:
             self.result = value
             if self.marking:

@@ -20,7 +20,6 @@ from initsup.node.volumes import Volumes, is_read_only
 from initsup.spec.pod import Container
 from initsup.spec.volume import HostPathVolumeSource, Volume, VolumeMount
 
-
 HOSTS_FILE = "/etc/hosts"
 TERMINATION_LOG = "terminationMessagePath"
 

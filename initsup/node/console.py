@@ -116,7 +116,9 @@ class Console:
         """Whether `text` can be written. Says first, if all else is written, that there was no room for others."""
         if outlet.dropped and not outlet.waiting and not outlet.gone:
             dropped, outlet.dropped = outlet.dropped, 0
-            self._say(outlet, f"{dropped} lines are not shown here, see `initsup logs`")
+            self._say(outlet, f"{dropped} line{'s' * (dropped != 1)} not shown here, see `initsup logs`")
+            if outlet.dropped:  # this line, too
+                outlet.dropped = dropped
         return outlet.room_for(text)
 
     def _say(self, outlet: Outlet, text: str) -> None:

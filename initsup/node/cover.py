@@ -36,6 +36,7 @@ def cover(path: str, directory: bool, workshop: str) -> None:
     _resemble(workshop, status)
     if place == "/":
         become_root(workshop)
+        drop_old_root()
     else:
         syscalls.mount(workshop, place, flags=syscalls.MS_MOVE)
 
@@ -48,12 +49,20 @@ def make(path: str, directory: bool) -> None:
 
 
 def become_root(new: str) -> None:
-    """Make the mount at `new` the root of this namespace; the old one is out of sight. Raises OSError."""
+    """Make the mount at `new` the root of this namespace, and go there. Raises OSError.
+
+    The old one lies over it then, where no path leads (pivot_root(2), "pivot_root(".", ".")"). As long as it is there,
+    descriptors of files in it can be mounted.
+    """
     os.chdir(new)
-    # The old root comes to lie on top of the new one, and is taken off (pivot_root(2), "pivot_root(".", ".")").
     syscalls.pivot_root(".", ".")
-    syscalls.unmount(".")
     os.chdir("/")
+
+
+def drop_old_root() -> None:
+    """Take away what `become_root` has left. Raises OSError."""
+    os.chdir("/")
+    syscalls.unmount(".")
 
 
 def _names(directory: int) -> list[str]:

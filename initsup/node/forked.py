@@ -79,6 +79,7 @@ def _steps(launch: Launch) -> list[Step]:
     """What the child does, in order. The host's files first, then the container's view, then who it is."""
     parent = os.getpid()
     identity = identity_steps(launch.identity) if launch.identity else []
+    directories = [launch.cwd]
     steps: list[Step] = [("cgroup", lambda: _enter_cgroups(launch.cgroups))]
     if launch.oom_score_adj is not None:
         steps.append(("oom_score_adj", lambda: _set_oom_score(launch.oom_score_adj)))
@@ -89,10 +90,10 @@ def _steps(launch: Launch) -> list[Step]:
         ("dup2", lambda: _take_streams(launch)),
         ("mark", lambda: _put_mark(launch.mark)),
         ("umask", lambda: os.umask(launch.umask)),
-        # As root first, who may make the directory; what only the user may enter comes after.
-        ("chdir", lambda: _go_to_leniently(launch.cwd)),
+        # As root first, who may make the directory; what only the user may enter comes after (runc does the same).
+        ("chdir", lambda: _go_if_allowed(directories)),
         *identity,
-        ("chdir", lambda: go_to(launch.cwd)),
+        ("chdir", lambda: _go_to_all(directories)),
         ("parent_death_signal", lambda: _set_parent_death_signal(launch.parent_death_signal, parent)),
         ("signals", _reset_signals),
         ("exec", lambda: _exec(launch)),
@@ -143,12 +144,19 @@ def _put_mark(mark: int) -> None:
         resource.setrlimit(RLIMIT_LOCKS, (mark, resource.getrlimit(RLIMIT_LOCKS)[1]))
 
 
-def _go_to_leniently(directory: str) -> None:
+def _go_if_allowed(directories: list[str]) -> None:
+    """Go to the one in the list and take it out; leave it there if that is forbidden."""
     try:
-        go_to(directory)
+        go_to(directories[0])
+        directories.clear()
     except SpawnError as error:
         if error.errno not in (errno.EACCES, errno.EPERM):
             raise
+
+
+def _go_to_all(directories: list[str]) -> None:
+    for directory in directories:
+        go_to(directory)
 
 
 def _set_parent_death_signal(number: int, parent: int) -> None:

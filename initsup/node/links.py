@@ -18,14 +18,13 @@ from initsup.spec.manifest import Manifest
 from initsup.spec.pod import Container, PodSpec
 
 _ASIDE = ".initsup-aside"
+_NEED = "needs mounts, which are not permitted here"
 
 
 def problems(manifest: Manifest) -> list[str]:
     """What the pod asks for that links cannot give, each as a line with the field it is about."""
     spec = manifest.pod.spec
-    found = []
-    if spec.host_aliases:
-        found.append("spec.hostAliases: needs mounts, which are not permitted here")
+    found = [f"spec.hostAliases: {_NEED}"] if spec.host_aliases else []
     for field, containers in (("initContainers", spec.init_containers), ("containers", spec.containers)):
         for index, container in enumerate(containers):
             found += [f"spec.{field}[{index}].{text}" for text in _problems(manifest, container)]
@@ -36,15 +35,15 @@ def _problems(manifest: Manifest, container: Container) -> list[str]:
     found = []
     context = container.security_context
     if context is not None and context.read_only_root_filesystem:
-        found.append("securityContext.readOnlyRootFilesystem: needs mounts, which are not permitted here")
+        found.append(f"securityContext.readOnlyRootFilesystem: {_NEED}")
     image = image_mapping(manifest.settings, container.image)
     if image is not None and image.rootfs and container.volume_mounts:
-        found.append("volumeMounts: an image with a rootfs needs mounts for them, which are not permitted here")
+        found.append(f"volumeMounts: an image with a rootfs {_NEED}")
     kinds = {volume.name: volume for volume in manifest.pod.spec.volumes}
     for index, mount in enumerate(container.volume_mounts):
         volume = kinds.get(mount.name)
         if mount.read_only and volume is not None and not is_read_only(volume):
-            found.append(f"volumeMounts[{index}].readOnly: needs mounts, which are not permitted here")
+            found.append(f"volumeMounts[{index}].readOnly: {_NEED}")
     return found
 
 
@@ -59,8 +58,7 @@ def _collisions(spec: PodSpec) -> list[str]:
             name, *other = first.setdefault(path, (container.name, *there))
             if tuple(other) != there:
                 found.append(
-                    f'spec: containers "{name}" and "{container.name}" have different volumes at {path}, '
-                    "which needs mounts, and they are not permitted here"
+                    f'spec: containers "{name}" and "{container.name}" have different volumes at {path}: {_NEED}'
                 )
     return found
 
@@ -75,7 +73,9 @@ class Links:
         self._parents: list[str] = []
 
     def provide(self, container: Container, binds: list[Bind], root: str | None) -> list[Bind]:
-        """Have a link for each; those that are there then. Raises CannotCreate."""
+        """Have a link for each; those that are there then. Raises CannotCreate, also for what links cannot give."""
+        if not self._manifest.settings.best_effort and (found := _problems(self._manifest, container)):
+            raise CannotCreate(CONFIG_ERROR, "; ".join(found))
         placed = []
         for bind in binds:
             if root is not None or bind.what == HOSTS_FILE:
@@ -119,13 +119,17 @@ class Links:
             os.mkdir(path, 0o755)
             self._parents.append(path)
 
-    def remove(self) -> None:
-        """Take the links away, and put back what was there. Raises OSError."""
+    def remove(self) -> list[str]:
+        """Take the links away, and put back what was there. A line for each that could not be."""
+        failed = []
         for path, wanted in reversed(self._made.items()):
-            if os.path.islink(path) and os.readlink(path) == wanted:
-                os.unlink(path)
-            if os.path.lexists(path + _ASIDE) and not os.path.lexists(path):
-                os.rename(path + _ASIDE, path)
+            try:
+                if os.path.islink(path) and os.readlink(path) == wanted:
+                    os.unlink(path)
+                if os.path.lexists(path + _ASIDE) and not os.path.lexists(path):
+                    os.rename(path + _ASIDE, path)
+            except OSError as error:
+                failed.append(f"cannot put {path} back: {(error.strerror or str(error)).lower()}")
         for path in reversed(self._parents):
             try:
                 os.rmdir(path)
@@ -133,3 +137,4 @@ class Links:
                 pass
         self._made.clear()
         self._parents.clear()
+        return failed

@@ -119,12 +119,10 @@ class _Files:
         self._inode = 0
         self._at = 0
         self._complete = False  # a newer file was seen: nothing will be added to this one
+        self._known = self._snapshot()
         self._last = (0, 0)  # inode and size of the newest file, if not to be followed
-        files = [] if follow else self._snapshot()
-        if files:
-            found = os.fstat(files[-1])
-            self._last = (found.st_ino, found.st_size)
-        _close(files)
+        if self._known and not follow:
+            self._last = (self._known[-1][0], os.stat(self._known[-1][1]).st_size)
 
     def lines(self) -> bytes:
         """The next whole lines; b"" at the end."""
@@ -141,56 +139,75 @@ class _Files:
 
     def seek(self, tail: int) -> None:
         """Go to where `tail` lines are left."""
-        files = self._snapshot()
-        for fd in reversed(files):
-            found = os.fstat(fd)
-            size = self._last[1] if found.st_ino == self._last[0] else found.st_size
-            at, tail = _from_end(fd, size, tail)
-            if at >= 0:
-                files.remove(fd)
-                self._enter(fd, at)
-                break
-        _close(files)
+        while not self._try_to_seek(tail):
+            self._known = self._snapshot()
 
     def close(self) -> None:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
 
+    def _try_to_seek(self, tail: int) -> bool:
+        for inode, path in reversed(self._known):
+            fd = _open(inode, path)
+            if fd < 0:
+                return False
+            size = self._last[1] if inode == self._last[0] else os.fstat(fd).st_size
+            at, tail = _from_end(fd, size, tail)
+            if at >= 0:
+                self._enter(fd, inode, at)
+                break
+            os.close(fd)
+        return True
+
     def _advance(self) -> bool:
         """Whether there may be more: go to the next file, once this one was read when it was known to be complete."""
-        if not self.follow and self._inode == self._last[0]:
+        following = self._following()
+        if following is None:
             return False
-        files = self._snapshot()
-        inodes = [os.fstat(fd).st_ino for fd in files]
-        index = inodes.index(self._inode) + 1 if self._inode in inodes else 0
-        found = index < len(files) and (self.follow or self._last[0] in inodes)
-        if found and (self._complete or self._fd < 0):
-            self._enter(files.pop(index), 0)
-        elif found:
+        if self._fd >= 0 and not self._complete:
             self._complete = True
-        _close(files)
-        return found
+            return True
+        fd = _open(*following)
+        if fd < 0:
+            self._known = []
+        else:
+            self._enter(fd, following[0], 0)
+        return True
 
-    def _enter(self, fd: int, at: int) -> None:
+    def _following(self) -> tuple[int, str] | None:
+        """The file after this one. The last of those that are known may have been rotated since: then look again."""
+        if not self.follow and self._inode == self._last[0]:
+            return None
+        index = self._index()
+        if index >= len(self._known) - 1:
+            self._known = self._snapshot()
+            index = self._index()
+        if not self.follow and all(inode != self._last[0] for inode, _ in self._known):
+            return None
+        return self._known[index] if index < len(self._known) else None
+
+    def _index(self) -> int:
+        return next((index + 1 for index, (inode, _) in enumerate(self._known) if inode == self._inode), 0)
+
+    def _enter(self, fd: int, inode: int, at: int) -> None:
         self.close()
-        self._fd, self._inode, self._at, self._complete = fd, os.fstat(fd).st_ino, at, False
+        self._fd, self._inode, self._at, self._complete = fd, inode, at, False
 
-    def _snapshot(self) -> list[int]:
-        """All files, opened, oldest first, as they were at one moment: the writer may rotate meanwhile."""
+    def _snapshot(self) -> list[tuple[int, str]]:
+        """Inodes and paths of all files, oldest first, as they were at one moment: the writer may rotate meanwhile."""
         while True:
-            names = self._names()
-            files: list[int] = []
+            paths = self._paths()
             try:
-                files.extend(os.open(f"{self._directory}/{name}", os.O_RDONLY | os.O_CLOEXEC) for name in names)
+                found = [(os.stat(path).st_ino, path) for path in paths]
             except FileNotFoundError:
-                pass
-            if names == self._names() and len(files) == len(names):
-                return files
-            _close(files)
+                continue
+            if paths == self._paths():
+                return found
 
-    def _names(self) -> list[str]:
-        return [name for attempt, *_, name in log_files(self._directory) if attempt == self._attempt]
+    def _paths(self) -> list[str]:
+        names = [name for attempt, *_, name in log_files(self._directory) if attempt == self._attempt]
+        return [f"{self._directory}/{name}" for name in names]
 
 
 def last_lines(directory: str, attempt: int, max_lines: int, max_bytes: int) -> str:
@@ -246,9 +263,16 @@ def _attempt(owner: dict[str, Any]) -> int:
     return int(owner["containerID"].rpartition("/")[2])
 
 
-def _close(files: list[int]) -> None:
-    for fd in files:
-        os.close(fd)
+def _open(inode: int, path: str) -> int:
+    """Open the file that was there when the directory was read; -1 if that has another name now, or is gone."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return -1
+    if os.fstat(fd).st_ino == inode:
+        return fd
+    os.close(fd)
+    return -1
 
 
 def _from_end(fd: int, end: int, count: int) -> tuple[int, int]:

@@ -232,7 +232,7 @@ class Pump:
         if lost > output.told and (at_end or lost >= 10 * output.told):
             output.told = lost
             why = f": {error.strerror}" if error is not None else ""
-            self._degraded(output.container, f"{lost} lines of its log are lost{why}")
+            self._degraded(output.container, f"{lost} line{'s' * (lost != 1)} of its log lost{why}")
 
     def _close(self, fd: int, stream: _Stream) -> None:
         if stream.held:

@@ -20,11 +20,12 @@ _FLAGS = {
 
 
 class Mount(msgspec.Struct, frozen=True):
-    """One mount. `flags` are its MS_… flags, `kind` is the file system type."""
+    """One mount. `flags` are its MS_… flags, `kind` is the file system type, `number` its id (-1: not known)."""
 
     point: str
     flags: int
-    kind: str
+    kind: str = ""
+    number: int = -1
 
 
 def mounts() -> list[Mount]:
@@ -37,7 +38,7 @@ def mounts() -> list[Mount]:
             flags = 0
             for option in words[5].split(","):
                 flags |= _FLAGS.get(option, 0)
-            found.append(Mount(_unescape(words[4]), flags, rest.split(" ", 1)[0]))
+            found.append(Mount(_unescape(words[4]), flags, rest.split(" ", 1)[0], int(words[0])))
     return found
 
 
@@ -69,7 +70,7 @@ def make_read_only(point: str, recursive: bool, extra: int = 0) -> None:
     The flags that the mounts have stay. Raises OSError.
     """
     if not recursive:
-        lock(Mount(point, _flags_at(point), ""), extra)
+        lock(Mount(point, _flags_at(point)), extra)
         return
     for mount in {mount.point: mount for mount in mounts()}.values():
         if is_below(mount.point, point):
@@ -91,12 +92,25 @@ def make_root_read_only(spared: tuple[str, ...]) -> None:
 
 
 def lock(mount: Mount, extra: int = 0) -> None:
-    """Make one mount read-only."""
+    """Make one mount read-only. One that is hidden below another cannot be reached, so it is left. Raises OSError."""
     wanted = mount.flags | syscalls.MS_RDONLY | extra
     if wanted == mount.flags:
         return
     try:
         syscalls.mount("", mount.point, flags=syscalls.MS_REMOUNT | syscalls.MS_BIND | wanted)
-    except (FileNotFoundError, NotADirectoryError):
-        # Hidden below another mount: nobody can reach it.
-        return
+    except OSError:
+        if mount.number == -1 or _number_at(mount.point) == mount.number:
+            raise
+
+
+def _number_at(point: str) -> int:
+    """The id of the mount that is seen at a path; -1 when there is nothing at all."""
+    try:
+        fd = os.open(point, os.O_PATH | os.O_CLOEXEC)
+    except OSError:
+        return -1
+    try:
+        with open(f"/proc/thread-self/fdinfo/{fd}", encoding="utf-8") as lines:
+            return int(next(line for line in lines if line.startswith("mnt_id:")).split()[1])
+    finally:
+        os.close(fd)

@@ -17,7 +17,7 @@ from initsup.node import binds as planning
 from initsup.node import hosts, rootfs, syscalls, termination
 from initsup.node.beneath import open_beneath, remove_tree
 from initsup.node.binds import HOSTS_FILE, TERMINATION_LOG, Bind
-from initsup.node.cover import cover, make
+from initsup.node.cover import cover, drop_old_root, make
 from initsup.node.env import CONFIG_ERROR, image_mapping
 from initsup.node.failures import CannotCreate
 from initsup.node.links import Links
@@ -73,6 +73,7 @@ class Mounts:
         self._points = MountPoints()
         self._links = Links(manifest, volumes)
         self._made: dict[str, _Made] = {}
+        self._covered: set[str] = set()
 
     def view(self, container: Container, variables: Mapping[str, str], attempt: int) -> View:
         """The view for one instance; its termination log is empty. `variables` are the declared ones, for subPathExpr.
@@ -152,7 +153,8 @@ class Mounts:
         try:
             namespaces = space.new(filling.fill)
         except OSError as error:
-            raise CannotCreate("RunContainerError", f"cannot make the mounts: {_said(error)}") from None
+            place = f" at {error.filename}" if error.filename else ""
+            raise CannotCreate("RunContainerError", f"cannot make the mounts{place}: {_said(error)}") from None
         view = View(namespaces.fds, namespaces.inode, None, log)
         return _Made(view, namespaces, binds, attempt, own_root=root is not None)
 
@@ -161,14 +163,20 @@ class Mounts:
 
     def _provide_points(self, binds: list[Bind]) -> None:
         """Have all mount points that are not in other mounts: on the host, else in the pod's namespace."""
+        refused = {}
         for bind in binds:
-            if planning.nested(bind, binds):
+            if planning.nested(bind, binds) or bind.target in self._covered:
                 continue
             try:
                 if not self._points.provide(bind.target, bind.directory):
-                    self._volumes.space.cover(os.path.realpath(bind.target), bind.directory)
+                    refused[os.path.realpath(bind.target)] = bind.directory
             except OSError as error:
                 raise _cannot_mount(bind, error) from None
+        try:
+            self._volumes.space.cover(refused)
+        except OSError as error:
+            raise CannotCreate("RunContainerError", f"cannot make {', '.join(refused)}: {_said(error)}") from None
+        self._covered.update(refused)
 
     # -- the end -----------------------------------------------------------------------------------------------------
 
@@ -177,14 +185,19 @@ class Mounts:
         if made is not None and made.namespaces is not None:
             made.namespaces.close()
 
-    def remove(self) -> None:
-        """Take everything away, when no container lives any more; before the volumes. Raises OSError."""
+    def remove(self) -> list[str]:
+        """Take everything away, when no container lives any more; before the volumes. A line for what stays."""
         for name in list(self._made):
             self._close(name)
-        self._links.remove()
+        self._covered.clear()
+        failed = self._links.remove()
         self._points.remove()
         for name in ("termination", "etc-hosts"):
-            remove_tree(f"{self._state}/{name}")
+            try:
+                remove_tree(f"{self._state}/{name}")
+            except OSError as error:
+                failed.append(f"cannot remove {self._state}/{name}: {_said(error)}")
+        return failed
 
 
 class _Filling(msgspec.Struct, frozen=True):
@@ -204,6 +217,8 @@ class _Filling(msgspec.Struct, frozen=True):
                 rootfs.enter(self.root, self.workshop, privileged=self.privileged)
             for bind, fd in zip(self.binds, sources, strict=True):
                 self._attach(bind, fd)
+            if self.root is not None:
+                drop_old_root()
             if self.read_only:
                 make_root_read_only((*_WRITABLE, *(os.path.realpath(bind.target) for bind in self.binds)))
         finally:
@@ -227,7 +242,7 @@ class _Filling(msgspec.Struct, frozen=True):
         try:
             make(place, bind.directory)
         except OSError as error:
-            if error.errno not in _REFUSALS:
+            if error.errno not in _REFUSALS or self.root is not None:
                 raise
             cover(place, bind.directory, self.workshop)
 

@@ -25,17 +25,19 @@ _OWN = "/proc/thread-self/ns/mnt"  # /proc/self would be the main thread's
 class Namespaces(msgspec.Struct, frozen=True):
     """Descriptors of namespaces, kept as long as somebody may still want to enter them.
 
-    `fds` are to be entered in that order (setns(2)); `inode` is the number of the mount namespace, by which the
-    processes in it are known (/proc/PID/ns/mnt). `directory` is a descriptor (O_PATH) of a directory in there, or -1.
+    `fds` are to be entered in that order (setns(2)), the last is the mount namespace, and `inode` its number, by which
+    the processes in it are known (/proc/PID/ns/mnt). The first `borrowed` of them belong to the namespaces that these
+    are copies of. `directory` is a descriptor (O_PATH) of a directory in there, or -1.
     """
 
     fds: tuple[int, ...]
     inode: int
     directory: int = -1
+    borrowed: int = 0
 
     def close(self) -> None:
         """Let go: what is mounted in there disappears with the last process."""
-        for fd in (*self.fds, self.directory):
+        for fd in (*self.fds[self.borrowed :], self.directory):
             if fd != -1:
                 os.close(fd)
 
@@ -120,8 +122,10 @@ class Delegation:
 
         child = _Child(fill)
         try:
-            fds = tuple(os.open(f"/proc/{child.pid}/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC) for kind in ("user", "mnt"))
-            return Namespaces(fds, os.fstat(fds[-1]).st_ino, child.open(directory))
+            user = child.namespace("user") if base is None else base.fds[0]
+            mount = child.namespace("mnt")
+            place = child.directory(directory)
+            return Namespaces((user, mount), os.fstat(mount).st_ino, place, 0 if base is None else 1)
         finally:
             child.end()
 
@@ -134,7 +138,7 @@ class Delegation:
 
         child = _Child(enter)
         try:
-            return child.open(directory)
+            return child.directory(directory)
         finally:
             child.end()
 
@@ -183,9 +187,13 @@ class _Child:
             self.end()
             _raise(answer)
 
-    def open(self, directory: str) -> int:
+    def namespace(self, kind: str) -> int:
+        """A descriptor of one of its namespaces, `user` or `mnt`."""
+        return os.open(f"/proc/{self.pid}/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC)
+
+    def directory(self, path: str) -> int:
         """A descriptor (O_PATH) of a directory as the child sees it; -1 for none."""
-        return os.open(f"/proc/{self.pid}/root{directory}", os.O_PATH | os.O_CLOEXEC) if directory else -1
+        return os.open(f"/proc/{self.pid}/root{path}", os.O_PATH | os.O_CLOEXEC) if path else -1
 
     def end(self) -> None:
         """Let it go, and reap it: nothing else has, as nobody else was given a turn."""

@@ -26,14 +26,16 @@ _AT_ONCE = 65536
 _PIPE_BUF = 4096
 _TERMINAL_BIT = 256
 _UNSUPPORTED = (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.ESPIPE)
+_GONE = (errno.EPIPE, errno.ECONNRESET, errno.EBADF)
 _CURRENT = -1  # position for pwritev2: the descriptor's own, if it has one
 
 
 class Outlet:
     """`fd` is written to for the owner; `bound` is how many bytes may wait, in memory.
 
-    `dropped` counts lines that there was no room for: the owner resets it when it has said so. Nothing raises; when the
-    other side is gone (EPIPE, a terminal that was closed) everything is thrown away and `gone` is true.
+    `dropped` counts lines that there was no room for, in memory or on a full disk: the owner resets it when it has said
+    so. Nothing raises; when the other side is gone (EPIPE, a terminal that was closed) everything is thrown away and
+    `gone` is true.
     """
 
     def __init__(self, fd: int, poll: select.epoll, bound: int = BOUND) -> None:
@@ -136,7 +138,7 @@ class Outlet:
         except BlockingIOError:
             pass
         except OSError as error:
-            self.gone = error.errno != errno.ENOSPC
+            self.gone = self.is_terminal or error.errno in _GONE
             self.dropped += 0 if self.gone else bytes(data[done:]).count(b"\n")
             done = len(data)
         return done

@@ -28,14 +28,17 @@ _FILES = ("/etc/hosts", "/etc/resolv.conf")
 
 
 def enter(rootfs: str, workshop: str, *, privileged: bool) -> None:
-    """Make the directory the root of this mount namespace. `workshop` is an empty directory. Raises OSError."""
+    """Make the directory the root of this mount namespace. `workshop` is an empty directory. Raises OSError.
+
+    The old root is to be dropped when nothing from there is needed any more (`cover.drop_old_root`).
+    """
     originals = {name: fd for name in ("/dev", "/sys", *_FILES) if (fd := _opened(name)) is not None}
     try:
-        _mount_root(rootfs, workshop)
-        _check_directory(f"{workshop}/proc")
-        syscalls.mount("/proc", f"{workshop}/proc", flags=_BIND)
+        root = _mount_root(rootfs, workshop)
+        _check_directory(f"{root}/proc")
+        syscalls.mount("/proc", f"{root}/proc", flags=_BIND)
         # Only from in there do the links of the image lead where they should.
-        become_root(workshop)
+        become_root(root)
         _mount_system(originals, privileged)
         if privileged:
             _bind(originals["/dev"], "/dev", directory=True)
@@ -53,7 +56,8 @@ def _opened(path: str) -> int | None:
         return None
 
 
-def _mount_root(rootfs: str, workshop: str) -> None:
+def _mount_root(rootfs: str, workshop: str) -> str:
+    """Where the new root is then."""
     syscalls.mount("tmpfs", workshop, "tmpfs", data="mode=0700")
     status = os.stat(rootfs)
     for name in ("upper", "work", "root"):
@@ -64,12 +68,12 @@ def _mount_root(rootfs: str, workshop: str) -> None:
         pass
     os.chmod(f"{workshop}/upper", status.st_mode & 0o7777)
     layers = f"upperdir={workshop}/upper,workdir={workshop}/work,lowerdir={_escaped(rootfs)}"
+    root = f"{workshop}/root"
     try:
-        _overlay(f"{workshop}/root", layers)
+        _overlay(root, layers)
     except OSError:
-        syscalls.mount(rootfs, f"{workshop}/root", flags=_BIND)
-    # It covers the layers, which nobody needs to see.
-    syscalls.mount(f"{workshop}/root", workshop, flags=syscalls.MS_MOVE)
+        syscalls.mount(rootfs, root, flags=_BIND)
+    return root
 
 
 def _overlay(target: str, layers: str) -> None:
@@ -119,6 +123,7 @@ def _make_devices(host: int) -> None:
 
 
 def _bind(fd: int, target: str, *, directory: bool) -> None:
+    target = os.path.realpath(target)
     if not os.path.exists(target):
         make(target, directory)
     syscalls.mount(f"/proc/self/fd/{fd}", target, flags=_BIND)

@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 from typing import Literal
 
+import msgspec
+
 from initsup.node import syscalls
 from initsup.node.cover import cover
 from initsup.node.failures import CannotMount
@@ -76,14 +78,23 @@ class Space:
         if self.maker is not None and self.base is not None:
             self.maker.within(self.base, work)
 
-    def cover(self, path: str, directory: bool) -> None:
-        """Have a mount point in the namespaces of the pod that cannot be made on the host. Raises OSError."""
-        if self.maker is None or self.base is None:
+    def cover(self, points: dict[str, bool]) -> None:
+        """Have mount points in the namespaces of the pod that cannot be made on the host; path → is it a directory.
+
+        Raises OSError.
+        """
+        if self.maker is None or self.base is None or not points:
             return
-        fd = self.maker.within(self.base, lambda: cover(path, directory, self.workshop), self.inside)
+
+        def work() -> None:
+            for path, directory in points.items():
+                if not os.path.exists(path):
+                    cover(path, directory, self.workshop)
+
+        fd = self.maker.within(self.base, work, self.inside)
         # The root may be another one now, and the old one is not what containers get to see.
         os.close(self.base.directory)
-        self.base = Namespaces(self.base.fds, self.base.inode, fd)
+        self.base = msgspec.structs.replace(self.base, directory=fd)
         self.root = f"/proc/self/fd/{fd}"
 
     def new(self, work: Work) -> Namespaces:

@@ -81,9 +81,9 @@ def unshare(flags: int) -> None:
 
 
 def fork() -> int:
-    """A child as fork(2) makes it, without the hooks of os.fork, which cost a child that only execs 0.4 ms.
+    """A child by the C library alone, without the hooks of os.fork, which cost a child that only execs 0.4 ms.
 
-    The GIL stays held, so the child has it. The child must not return to the event loop, only exec or os._exit.
+    The GIL stays held, so the child has it. There must be no other thread, and the child only execs or calls os._exit.
     """
     return _checked(_libc_with_gil.fork())
 

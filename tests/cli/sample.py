@@ -25,11 +25,12 @@ def pod(
     if phase in ("Succeeded", "Failed"):
         code = 0 if phase == "Succeeded" else 3
         state = {"terminated": {"exitCode": code, "reason": "Error" if code else "Completed"}}  # type: ignore[dict-item]
+    made = stamp(2 * 86400 + 60, now)
     status = {"name": "app", "ready": ready, "started": True, "restartCount": restarts, "state": state, "lastState": {}}
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": name, "namespace": "default", "uid": "u", "creationTimestamp": stamp(2 * 86400 + 60, now), **meta},
+        "metadata": {"name": name, "namespace": "default", "uid": "u", "creationTimestamp": made, **meta},
         "spec": {"containers": [{"name": "app", "image": "host", "command": ["sleep", "9"]}], "nodeName": "here"},
         "status": {
             "phase": phase,

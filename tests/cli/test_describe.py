@@ -204,7 +204,9 @@ def test_state_of_a_container(status: dict[str, Any], lines: list[str]) -> None:
         pytest.param({"command": ["sh", "-c", "a\nb"]}, ["Command:", "  sh", "  -c", "  a", "  b"], id="a command"),
         pytest.param({"args": ["x"]}, ["Args:", "  x"], id="arguments"),
         pytest.param(
-            {"ports": [{"containerPort": 80, "hostPort": 81}]}, ["Port:         80/TCP", "Host Port:    81/TCP"], id="a port"
+            {"ports": [{"containerPort": 80, "hostPort": 81}]},
+            ["Port:         80/TCP", "Host Port:    81/TCP"],
+            id="a port",
         ),
         pytest.param(
             {"ports": [{"containerPort": 80}, {"containerPort": 53, "protocol": "UDP"}]},
@@ -255,7 +257,12 @@ def test_state_of_a_container(status: dict[str, Any], lines: list[str]) -> None:
             id="a file",
         ),
         pytest.param(
-            {"envFrom": [{"secretRef": {"name": "s"}}, {"prefix": "P_", "configMapRef": {"name": "cm", "optional": True}}]},
+            {
+                "envFrom": [
+                    {"secretRef": {"name": "s"}},
+                    {"prefix": "P_", "configMapRef": {"name": "cm", "optional": True}},
+                ]
+            },
             [
                 "Environment Variables from:",
                 "  s           Secret                        Optional: false",
@@ -264,12 +271,17 @@ def test_state_of_a_container(status: dict[str, Any], lines: list[str]) -> None:
             id="many variables at once",
         ),
         pytest.param(
-            {"volumeMounts": [{"name": "v", "mountPath": "/b", "readOnly": True}, {"name": "v", "mountPath": "/a", "subPath": "s"}]},
+            {
+                "volumeMounts": [
+                    {"name": "v", "mountPath": "/b", "readOnly": True},
+                    {"name": "v", "mountPath": "/a", "subPath": "s"},
+                ]
+            },
             ["Mounts:", '  /a from v (rw,path="s")', "  /b from v (ro)"],
             id="mounts, sorted by path",
         ),
     ],
-)  # fmt: skip
+)
 def test_a_container(container: dict[str, Any], lines: list[str]) -> None:
     found = section(container)
     squeezed = [" ".join(line.split()) for line in found]
@@ -305,17 +317,37 @@ def test_a_probe_with_its_numbers() -> None:
 @pytest.mark.parametrize(
     ("volume", "lines"),
     [
-        pytest.param({"hostPath": {"path": "/x", "type": "File"}}, ["Type: HostPath", "Path: /x", "HostPathType: File"], id="hostPath"),
-        pytest.param({"emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}}, ["Type: EmptyDir", "Medium: Memory", "SizeLimit: 1Mi"], id="emptyDir"),
+        pytest.param(
+            {"hostPath": {"path": "/x", "type": "File"}},
+            ["Type: HostPath", "Path: /x", "HostPathType: File"],
+            id="hostPath",
+        ),
+        pytest.param(
+            {"emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}},
+            ["Type: EmptyDir", "Medium: Memory", "SizeLimit: 1Mi"],
+            id="emptyDir",
+        ),
         pytest.param({"configMap": {"name": "c"}}, ["Type: ConfigMap", "Name: c", "Optional: false"], id="configMap"),
-        pytest.param({"secret": {"secretName": "s", "optional": True}}, ["Type: Secret", "SecretName: s", "Optional: true"], id="secret"),
-        pytest.param({"downwardAPI": {"items": [{"path": "p", "fieldRef": {"fieldPath": "metadata.labels"}}]}}, ["Type: DownwardAPI", "Items:", "  metadata.labels -> p"], id="downwardAPI"),
-        pytest.param({"projected": {"sources": [{"configMap": {"name": "c"}}, {"downwardAPI": {}}]}}, ["Type: Projected", "ConfigMapName: c", "Optional: false", "DownwardAPI: true"], id="projected"),
+        pytest.param(
+            {"secret": {"secretName": "s", "optional": True}},
+            ["Type: Secret", "SecretName: s", "Optional: true"],
+            id="secret",
+        ),
+        pytest.param(
+            {"downwardAPI": {"items": [{"path": "p", "fieldRef": {"fieldPath": "metadata.labels"}}]}},
+            ["Type: DownwardAPI", "Items:", "  metadata.labels -> p"],
+            id="downwardAPI",
+        ),
+        pytest.param(
+            {"projected": {"sources": [{"configMap": {"name": "c"}}, {"downwardAPI": {}}]}},
+            ["Type: Projected", "ConfigMapName: c", "Optional: false", "DownwardAPI: true"],
+            id="projected",
+        ),
         pytest.param({"image": {"reference": "r"}}, ["Type: Image", "Reference: r"], id="image"),
         pytest.param({"nfs": {}}, ["Type: nfs"], id="what cannot be had here"),
         pytest.param({}, ["Type: <unknown>"], id="none"),
     ],
-)  # fmt: skip
+)
 def test_a_volume(volume: dict[str, Any], lines: list[str]) -> None:
     found = [line.replace(":\t", ": ").partition(" (")[0] for line in volumes([{"name": "v", **volume}])]
     assert found == ["Volumes:", "  v:", *(f"    {line}" for line in lines)]

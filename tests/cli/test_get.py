@@ -1,13 +1,16 @@
 """`initsup get`."""
 
 import json
+import select
+import socket
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
 
-from initsup.api.client import POD, base_dir
+from initsup.api.client import POD, SOCKET, base_dir
 from tests.cli.conftest import Initsup
 from tests.cli.fake import FakeInitsup
 from tests.cli.sample import pod
@@ -89,6 +92,26 @@ def test_watch_as_yaml_gives_documents(initsup: Initsup, running: Running, tmp_p
 
 def test_watch_of_a_pod_that_has_ended(initsup: Initsup, ended: Ended) -> None:
     assert len(initsup("get", "-w", "--state-dir", ended(pod("Failed"))).out.splitlines()) == 2
+
+
+@pytest.mark.parametrize("words", [("get",), ("get", "-w"), ("wait", "--for=phase=Succeeded"), ("delete",)])
+def test_an_initsup_that_ends_while_it_is_asked(initsup: Initsup, tmp_path: Path, words: tuple[str, ...]) -> None:
+    """It has stopped to answer, and the connection is reset: the files that it has left are the answer."""
+    (tmp_path / POD).write_text(json.dumps(pod("Succeeded")))
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(tmp_path / SOCKET))
+    listener.listen()
+
+    def end() -> None:
+        select.select([listener], [], [])
+        listener.close()
+
+    ending = threading.Thread(target=end)
+    ending.start()
+    done = initsup(*words, "--state-dir", tmp_path)
+    ending.join()
+    assert done.code == 0
+    assert "web" in done.out + done.err
 
 
 @pytest.fixture

@@ -44,7 +44,7 @@ POD: dict[str, Any] = {
 )
 def test_find(path: str, found: list[Any] | None) -> None:
     if found is None:
-        with pytest.raises(UsageError, match="^jsonpath: "):
+        with pytest.raises(UsageError, match=r"^jsonpath: "):
             find(path, POD)
     else:
         assert find(path, POD) == found
@@ -81,5 +81,5 @@ def test_fill(template: str, text: str) -> None:
     ],
 )
 def test_a_template_that_cannot_be_read(template: str) -> None:
-    with pytest.raises(UsageError, match="^jsonpath: "):
+    with pytest.raises(UsageError, match=r"^jsonpath: "):
         fill(template, POD)

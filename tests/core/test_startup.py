@@ -136,9 +136,7 @@ def started(plan: Plan, *happened: Event | tuple[Event, ...]) -> list[str]:
             ["s", "i"],
             id="a sidecar and a failed init container start again together",
         ),
-        pytest.param(
-            THREE, [up("s"), ran("i")], ["t"], id="a sidecar after the frontier is not started before its turn"
-        ),
+        pytest.param(THREE, [up("s"), ran("i")], ["t"], id="a sidecar after the frontier waits for its turn"),
         pytest.param(PAIR, [], ["a", "b"], id="main containers start together"),
         pytest.param(PAIR, [up("a")], ["b"], id="one that runs is not started"),
         pytest.param(PAIR, [up("a"), ran("b")], ["b"], id="one that has ended is started again"),
@@ -205,7 +203,7 @@ def test_who_is_started(plan: Plan, happened: list[Any], start: list[str]) -> No
             planned(inits=(container("i"),), policy="OnFailure"),
             [ran("i", code=1)],
             "",
-            id="OnFailure: it is tried again",
+            id="OnFailure: tried again",
         ),
         pytest.param(
             planned(inits=(container("i", restart_policy="Never"),)),
@@ -265,7 +263,7 @@ def test_whether_it_is_initialized(plan: Plan, happened: list[Any], initialized:
             planned(container("a"), container("b"), policy="Never"),
             [ran("a"), ran("b")],
             True,
-            id="when all have ended",
+            id="when all have",
         ),
         pytest.param(
             planned(inits=(sidecar(),), policy="Never"), [up("s"), ran("a")], True, id="sidecars do not count"

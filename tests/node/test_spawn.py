@@ -5,9 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -165,6 +168,68 @@ def test_directory_that_cannot_be(way: dict[str, Any]) -> None:
     assert caught.value.message == 'chdir to cwd ("/dev/null") set in config.json failed: not a directory'
 
 
+# -- in other namespaces ---------------------------------------------------------------------------------------------
+
+SEED = """
+mount -t tmpfs tmpfs "$1" && cd "$1" && mkdir here &&
+printf '#!/bin/sh\\necho "found in $PWD"\\n' > tool && chmod +x tool && echo made; exec sleep 1000
+"""
+
+
+@contextmanager
+def namespace(place: Path, *options: str) -> Iterator[int]:
+    """The pid of a process whose mount namespace has something at `place`, which nobody else sees."""
+    command = ["unshare", "--mount", "--propagation", "private", *options, "sh", "-c", SEED, "sh", str(place)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as holder:
+        try:
+            if not holder.stdout or holder.stdout.readline() != "made\n":
+                pytest.skip("such namespaces cannot be made here")
+            yield holder.pid
+        finally:
+            holder.kill()
+
+
+@contextmanager
+def opened(*paths: str) -> Iterator[list[int]]:
+    fds = [os.open(path, os.O_RDONLY | os.O_CLOEXEC) for path in paths]
+    try:
+        yield fds
+    finally:
+        for fd in fds:
+            os.close(fd)
+
+
+@needs_root
+@ways
+def test_view_of_a_mount_namespace(way: dict[str, Any], tmp_path: Path) -> None:
+    here, own = os.getcwd(), os.readlink("/proc/self/ns/mnt")
+    with namespace(tmp_path) as holder, opened(f"/proc/{holder}/ns/mnt") as (fd,):
+        inside: dict[str, Any] = {"mount_namespace": fd, "cwd": f"{tmp_path}/here", **way}
+        assert output_of("tool", env={"PATH": str(tmp_path)}, **inside) == f"found in {tmp_path}/here\n"
+        with pytest.raises(SpawnError, match="executable file not found"):
+            output_of("no-tool", env={"PATH": str(tmp_path)}, **inside)
+    assert (os.getcwd(), os.readlink("/proc/self/ns/mnt"), os.listdir(tmp_path)) == (here, own, [])
+
+
+@needs_root
+def test_root_directory(tmp_path: Path) -> None:
+    with namespace(tmp_path) as holder, opened(f"/proc/{holder}/ns/mnt") as (fd,):
+        script = "mkdir -p bin && cp /bin/sh bin/ && ldd /bin/sh | grep -o '/[^ ]*' | xargs -I@ cp --parents @ ."
+        output_of(*sh(script), mount_namespace=fd, cwd=str(tmp_path))
+        text = output_of("sh", "-c", "pwd; cd ..; pwd", mount_namespace=fd, root=str(tmp_path), cwd="/here")
+    assert text == "/here\n/\n"
+
+
+def test_view_of_a_user_namespace(tmp_path: Path) -> None:
+    with (
+        namespace(tmp_path, "--user", "--map-root-user") as holder,
+        opened(f"/proc/{holder}/ns/user", f"/proc/{holder}/ns/mnt") as (user, mount),
+    ):
+        text = output_of("./tool", cwd=str(tmp_path), user_namespace=user, mount_namespace=mount)
+    assert text == f"found in {tmp_path}\n"
+    assert os.listdir(tmp_path) == []
+
+
 # -- only by fork ----------------------------------------------------------------------------------------------------
 
 
@@ -178,15 +243,15 @@ def test_terminal_becomes_the_controlling_one() -> None:
         os.close(terminal)
 
 
-def test_process_dies_with_initsup() -> None:
+def test_process_dies_with_initsup(checkout: Path) -> None:
     """The one in the middle starts a child and is killed; what the child holds open then ends."""
     script = (
-        "import os; from initsup.node.spawn import Launch, spawn\n"
+        "import os, signal; from initsup.node.spawn import Launch, spawn\n"
         "one = Launch(argv=('/bin/sleep', '1000'), env={}, stdin=0, stdout=1, stderr=2, parent_death_signal=9)\n"
         "print(spawn(one))\n"
-        "import signal; os.kill(os.getpid(), signal.SIGKILL)"
+        "os.kill(os.getpid(), signal.SIGKILL)"
     )
-    code, text = result_of(sys.executable, "-u", "-c", script)
+    code, text = result_of(sys.executable, "-u", "-c", script, env=dict(os.environ), cwd=str(checkout))
     assert code == -signal.SIGKILL
     assert text.strip().isdigit()
 

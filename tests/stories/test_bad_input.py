@@ -125,10 +125,23 @@ def test_what_cannot_be_read(tmp_path: Path, name: str) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("added", "paths"),
+    [
+        pytest.param(
+            "    comand: [sh]\n    args: all\n  paused: true\n",
+            ("containers[0].comand", "containers[0].args", "paused"),
+            id="fields",
+        ),
+        pytest.param(
+            "  restartPolicy: Sometimes\n  volumes: [{name: V}]\n", ("restartPolicy", "volumes[0].name"), id="values"
+        ),
+    ],
+)
+def test_all_problems_are_told_at_once(tmp_path: Path, added: str, paths: tuple[str, ...]) -> None:
     file = tmp_path / "bad.yaml"
-    file.write_text(POD + "    comand: [sh]\n    args: all\n  restartPolicy: Sometimes\n  volumes: [{name: V}]\n")
+    file.write_text(POD + added)
     done = cli("check", str(file))
     assert done.returncode == 2
-    for path in ("containers[0].comand", "containers[0].args", "restartPolicy", "volumes[0].name"):
-        assert path in done.stderr, done.stderr
+    for path in paths:
+        assert f"spec.{path}: " in done.stderr
