@@ -8,7 +8,7 @@ The first passes need no event loop, so the first container starts before anyio 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from initsup.core.actions import Action, Finish, Kill, Refuse, Remove, RestartAll, Stop
@@ -30,12 +30,12 @@ _RECORDED_ONLY = (Finish, Kill, Refuse, Remove, RestartAll, Stop)
 
 
 class Node(Protocol):
-    """What carries actions out. `do` returns at once and never raises; each action closes with exactly one event."""
+    """What carries actions out. Each action closes with exactly one event."""
 
     tasks: TaskGroup | None
 
-    def do(self, action: Action) -> None:
-        """Carry out an action."""
+    def do(self, action: Action) -> Event | None:
+        """Carry out an action; never blocks or raises. The event that closes it, None: `collect` will give it."""
 
     def fileno(self) -> int:
         """A descriptor that is readable when `collect` has something to do."""
@@ -114,12 +114,14 @@ class Engine:
                 self._tell()
                 return decision.wake_at
             for action in decision.actions:
-                self.happened((Began(at=now, action=action),))
-                if not isinstance(action, _RECORDED_ONLY):
-                    self.node.do(action)
-            self.happened(self.node.collect())
+                self.happened(Began(at=now, action=action))
+                closing = None if isinstance(action, _RECORDED_ONLY) else self.node.do(action)
+                if closing is not None:
+                    self.happened(closing)
+            self._tell()
+            self.happened(*self.node.collect())
 
-    def happened(self, events: Iterable[Event]) -> None:
+    def happened(self, *events: Event) -> None:
         """Take events in: told, on file, applied."""
         for event in events:
             for notice in narrate(self.plan, self.facts, event):
@@ -139,7 +141,7 @@ class Engine:
             while not self.facts.finished:
                 with anyio.move_on_after(self._patience(wake_at)):
                     await anyio.wait_readable(self.node.fileno())
-                self.happened(self.node.collect() or (Looked(at=self.now()),))
+                self.happened(*(self.node.collect() or (Looked(at=self.now()),)))
                 wake_at = self.step()
             tasks.cancel_scope.cancel()
         self._changed.set()
@@ -213,4 +215,3 @@ class Engine:
     def trouble(self) -> list[str]:
         """What does not work as it should."""
         return [*filter(None, [self.journal.degraded]), *self._lacking, *self.node.degraded()]
-

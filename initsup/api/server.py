@@ -51,8 +51,10 @@ def listen(state_dir: str) -> socket.socket:
 async def serve(engine: Engine, listener: socket.socket, over: anyio.Event) -> None:
     """Answer clients until `over`; those who wait for a change then get the last word."""
     async with anyio.create_task_group() as clients:
-        clients.start_soon(_accept, engine, listener, clients)
-        await over.wait()
+        async with anyio.create_task_group() as door:
+            door.start_soon(_accept, engine, listener, clients)
+            await over.wait()
+            door.cancel_scope.cancel()
         clients.cancel_scope.deadline = anyio.current_time() + FAREWELL
 
 

@@ -66,7 +66,8 @@ def logs(args: Namespace) -> int:
 def _logs(args: Namespace) -> int:
     from initsup.api.client import get_pod
     from initsup.errors import InitsupError
-    from initsup.node.logread import Reader, attempt_of
+    from initsup.node.instances import attempt_of
+    from initsup.node.logread import Reader
 
     options = _options(args)
     place, container = _target(args)
@@ -217,7 +218,7 @@ class _Pod:
 
     def runs(self, container: str, attempt: int) -> bool:
         """Whether this instance runs."""
-        from initsup.node.logread import runs
+        from initsup.node.instances import runs
 
         return not self._over and runs(self._pod, container, attempt)
 

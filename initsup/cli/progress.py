@@ -39,17 +39,21 @@ class Progress:
     def happened(self, engine: Engine, notices: list[Notice]) -> None:
         """A pass is over."""
         plan, facts, before = engine.plan, engine.facts, self._before
-        for notice in notices:
-            if notice.reason in SAID:
-                self._say(f"{_subject(notice)}{notice.message.rstrip()}")
         if before is None:
             self._say(_order(plan))
+        if facts.stop is not None:
+            self._ending(facts, before)
+        for notice in notices:
+            if notice.reason in SAID and not notice.message.startswith("Stopping container"):
+                self._say(f"{_subject(notice)}{notice.message.rstrip()}")
         for name, container in facts.containers.items():
             old = before.containers[name] if before is not None else ContainerFacts()
             if old is not container:
                 for line in _changes(plan, facts, plan.members[name], old, container):
                     self._say(line)
-        self._pod(plan, facts, before)
+        ready = facts.conditions["Ready"]
+        if ready.status and (before is None or not before.conditions["Ready"].status):
+            self._say(f"pod {plan.pod.metadata.name} is ready after {human_duration(ready.since - facts.began_at)}")
         self._complain(engine)
         self._before = facts
         self._console.status(self._waits_for(engine) if self._draws(facts) else "")
@@ -75,19 +79,15 @@ class Progress:
     def _say(self, line: str) -> None:
         self._console.say(line)
 
-    def _pod(self, plan: Plan, facts: Facts, before: Facts | None) -> None:
-        ready = facts.conditions["Ready"]
-        if ready.status and (before is None or not before.conditions["Ready"].status):
-            self._say(f"pod {plan.pod.metadata.name} is ready after {human_duration(ready.since - facts.began_at)}")
-        if facts.stop is not None and (before is None or before.stop is None):
-            stop = facts.stop
-            if stop.why == "deleted":
-                how = "at once" if stop.force else f"gracefully, within {human_duration(stop.grace)}"
-                self._say(f"ending the pod {how}")
+    def _ending(self, facts: Facts, before: Facts | None) -> None:
+        stop, known = facts.stop, before.stop if before is not None else None
+        assert stop is not None
+        if known is None:
             self._said_at = stop.at
-        elif facts.stop is not None and before is not None and before.stop is not None:
-            if facts.stop.force and not before.stop.force:
-                self._say("ending the pod at once")
+        if stop.force and (known is None or not known.force):
+            self._say("ending the pod at once")
+        elif known is None and stop.why == "deleted":
+            self._say(f"ending the pod gracefully, within {human_duration(stop.grace)}")
 
     def _complain(self, engine: Engine) -> None:
         for line in engine.trouble():
@@ -150,7 +150,7 @@ def _ended(end: Exit) -> str:
         return f"completed{ran}"
     if end.reason == "StartError":
         return "could not be started"
-    how = f"{end.code}" if end.code <= 128 else f"{end.code}, {_killer(end.code - 128)}"
+    how = f"{end.code}" if end.code <= 128 else f"{end.code} ({_killer(end.code - 128)})"
     oom = ", out of memory" if end.reason == "OOMKilled" else ""
     return f"ended with {how}{oom}{ran}"
 

@@ -25,15 +25,17 @@ from initsup.node.spawn import RLIMIT_LOCKS, Launch
 
 Step = tuple[str, Callable[[], object]]
 
-_ALL = signal.valid_signals()
+_SIGNALS = tuple(int(one) for one in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
 
 
 def spawn_forked(launch: Launch) -> int:
     """Start it and return its pid. Raises SpawnError; then the child is gone, and waited for."""
-    steps = _steps(launch)
+    handlers = {number: signal.getsignal(number) for number in _SIGNALS}
+    steps = _steps(launch, [number for number, handler in handlers.items() if handler == signal.SIG_IGN])
     report, reporter = os.pipe2(os.O_CLOEXEC)
-    # Signals wait until the child has no handlers: they would wake up the parent through the pipe that both have.
-    mask = signal.pthread_sigmask(signal.SIG_SETMASK, _ALL)
+    # What has a handler waits until exec has taken that away: it would wake up the parent, as both share a pipe.
+    handled = [number for number, handler in handlers.items() if callable(handler)]
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, handled)
     try:
         # A thread that waits for the GIL would leave it broken in a child that os.fork has not mended.
         pid = syscalls.fork() if threading.active_count() == 1 else os.fork()
@@ -75,7 +77,7 @@ def _say(reporter: int, stage: str, number: int, message: str) -> None:
     os.write(reporter, f"{stage}\0{number}\0{message}".encode(errors="surrogateescape"))
 
 
-def _steps(launch: Launch) -> list[Step]:
+def _steps(launch: Launch, ignored: list[int]) -> list[Step]:
     """What the child does, in order. The host's files first, then the container's view, then who it is."""
     parent = os.getpid()
     identity = identity_steps(launch.identity) if launch.identity else []
@@ -95,7 +97,7 @@ def _steps(launch: Launch) -> list[Step]:
         *identity,
         ("chdir", lambda: _go_to_all(directories)),
         ("parent_death_signal", lambda: _set_parent_death_signal(launch.parent_death_signal, parent)),
-        ("signals", _reset_signals),
+        ("signals", lambda: _reset_signals(ignored)),
         ("exec", lambda: _exec(launch)),
     ]
     return steps
@@ -166,11 +168,10 @@ def _set_parent_death_signal(number: int, parent: int) -> None:
             os.kill(os.getpid(), number)
 
 
-def _reset_signals() -> None:
+def _reset_signals(ignored: list[int]) -> None:
     """Handlers go with exec by themselves, but what is ignored would stay so."""
-    for number in _ALL - {signal.SIGKILL, signal.SIGSTOP}:
-        if signal.getsignal(number) == signal.SIG_IGN:
-            signal.signal(number, signal.SIG_DFL)
+    for number in ignored:
+        signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 

@@ -6,6 +6,7 @@ import os
 import stat
 
 from initsup.node.failures import CannotMount
+from initsup.node.go_text import errno_text
 from initsup.spec.volume import HostPathVolumeSource
 
 _KINDS = {
@@ -31,14 +32,16 @@ def prepare(volume: str, source: HostPathVolumeSource) -> None:
     name = source.type.removesuffix("OrCreate")
     if name not in _KINDS or (name != source.type and name not in ("Directory", "File")):
         raise CannotMount(volume, f"{source.type} is an invalid volume type")
-    try:
-        if name != source.type and not os.path.exists(path):
+    if name != source.type and not os.path.exists(path):
+        try:
             _create(path, name)
+        except OSError as error:
+            what = "mkdir" if name == "Directory" else "open"
+            raise CannotMount(volume, f"{what} {path}: {errno_text(error.errno or 0)}") from None
+    try:
         right = _KINDS[name][0](os.stat(path).st_mode)
-    except FileNotFoundError:
+    except OSError:
         right = False
-    except OSError as error:
-        raise CannotMount(volume, f"{(error.strerror or str(error)).lower()}: {path}") from None
     if not right:
         raise CannotMount(volume, f"hostPath type check failed: {path} is not a {_KINDS[name][1]}")
 

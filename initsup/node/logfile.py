@@ -7,6 +7,8 @@ supervisor has one thread, and it has better things to do; readers then can go t
 Rotation happens between two lines, before the file would grow beyond `max_size`, so no file is larger (but for a
 single line that is). Of all files of a container, over all its attempts, the newest `max_files` are kept, and at least
 one of the attempt before: `max_size` times `max_files + 1` bounds what a container can take of the disk.
+
+Writes are ordinary ones: a disk that stalls, stalls the writer. By default the logs are in memory, under /run.
 """
 
 from __future__ import annotations

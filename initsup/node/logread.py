@@ -7,14 +7,16 @@ this reader goes through rotated files, too, and does not run lines of two strea
 from __future__ import annotations
 
 import os
-from typing import Any
 
-from initsup.errors import InitsupError
 from initsup.node.logfile import log_files
 
 _BLOCK = 262144
+_TRIES = 100  # rotation hardly happens twice while the directory is looked at
 _TIME = len(b"2026-01-02T03:04:05.678901234Z ")
 _HEAD = len(b"2026-01-02T03:04:05.678901234Z stdout F ")
+
+_Known = tuple[int, str, int]
+"""A file: its inode, the path that it had, its size."""
 
 
 class Reader:
@@ -122,7 +124,8 @@ class _Files:
         self._known = self._snapshot()
         self._last = (0, 0)  # inode and size of the newest file, if not to be followed
         if self._known and not follow:
-            self._last = (self._known[-1][0], os.stat(self._known[-1][1]).st_size)
+            inode, _, size = self._known[-1]
+            self._last = (inode, size)
 
     def lines(self) -> bytes:
         """The next whole lines; b"" at the end."""
@@ -139,7 +142,9 @@ class _Files:
 
     def seek(self, tail: int) -> None:
         """Go to where `tail` lines are left."""
-        while not self._try_to_seek(tail):
+        for _ in range(_TRIES):
+            if self._try_to_seek(tail):
+                break
             self._known = self._snapshot()
 
     def close(self) -> None:
@@ -148,7 +153,7 @@ class _Files:
             self._fd = -1
 
     def _try_to_seek(self, tail: int) -> bool:
-        for inode, path in reversed(self._known):
+        for inode, path, _ in reversed(self._known):
             fd = _open(inode, path)
             if fd < 0:
                 return False
@@ -168,14 +173,15 @@ class _Files:
         if self._fd >= 0 and not self._complete:
             self._complete = True
             return True
-        fd = _open(*following)
+        inode, path, _ = following
+        fd = _open(inode, path)
         if fd < 0:
             self._known = []
         else:
-            self._enter(fd, following[0], 0)
+            self._enter(fd, inode, 0)
         return True
 
-    def _following(self) -> tuple[int, str] | None:
+    def _following(self) -> _Known | None:
         """The file after this one. The last of those that are known may have been rotated since: then look again."""
         if not self.follow and self._inode == self._last[0]:
             return None
@@ -183,27 +189,28 @@ class _Files:
         if index >= len(self._known) - 1:
             self._known = self._snapshot()
             index = self._index()
-        if not self.follow and all(inode != self._last[0] for inode, _ in self._known):
+        if not self.follow and all(inode != self._last[0] for inode, *_ in self._known):
             return None
         return self._known[index] if index < len(self._known) else None
 
     def _index(self) -> int:
-        return next((index + 1 for index, (inode, _) in enumerate(self._known) if inode == self._inode), 0)
+        return next((index + 1 for index, (inode, *_) in enumerate(self._known) if inode == self._inode), 0)
 
     def _enter(self, fd: int, inode: int, at: int) -> None:
         self.close()
         self._fd, self._inode, self._at, self._complete = fd, inode, at, False
 
-    def _snapshot(self) -> list[tuple[int, str]]:
-        """Inodes and paths of all files, oldest first, as they were at one moment: the writer may rotate meanwhile."""
-        while True:
+    def _snapshot(self) -> list[_Known]:
+        """All files, oldest first, as they were at one moment: the writer may rotate meanwhile."""
+        for _ in range(_TRIES):
             paths = self._paths()
             try:
-                found = [(os.stat(path).st_ino, path) for path in paths]
+                found = [_known(path) for path in paths]
             except FileNotFoundError:
                 continue
             if paths == self._paths():
                 return found
+        return []
 
     def _paths(self) -> list[str]:
         names = [name for attempt, *_, name in log_files(self._directory) if attempt == self._attempt]
@@ -220,47 +227,9 @@ def last_lines(directory: str, attempt: int, max_lines: int, max_bytes: int) -> 
     return text.decode("utf-8", "replace")
 
 
-def attempt_of(pod: dict[str, Any], container: str, *, previous: bool) -> int:
-    """Which instance's log is meant (pkg/kubelet/kubelet_pods.go, validateContainerLogStatus).
-
-    `pod` is a v1 Pod. Raises InitsupError with kubelet's words when there is none.
-    """
-    status = _status(pod, container)
-    what = f'container "{container}" in pod "{pod["metadata"]["name"]}"'
-    if status is None:
-        raise InitsupError(f"{what} is not available")
-    state = status.get("state") or {}
-    last = (status.get("lastState") or {}).get("terminated")
-    if previous:
-        if not last or not last.get("containerID"):
-            raise InitsupError(f"previous terminated {what} not found")
-        return _attempt(last)
-    if "running" in state:
-        return _attempt(status)
-    ended = [one for one in (state.get("terminated"), last) if one is not None]
-    for one in ended:
-        if one.get("containerID"):
-            return _attempt(one)
-    if ended:
-        raise InitsupError(f"{what} is terminated")
-    reason = (state.get("waiting") or {}).get("reason")
-    raise InitsupError(f"{what} is waiting to start" + (f": {reason}" if reason else " - no logs yet"))
-
-
-def runs(pod: dict[str, Any], container: str, attempt: int) -> bool:
-    """Whether this instance runs, so that its log may grow."""
-    status = _status(pod, container) or {}
-    return "running" in (status.get("state") or {}) and _attempt(status) == attempt
-
-
-def _status(pod: dict[str, Any], container: str) -> dict[str, Any] | None:
-    kinds = ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses")
-    statuses = [one for kind in kinds for one in (pod.get("status") or {}).get(kind) or ()]
-    return next((one for one in statuses if one["name"] == container), None)
-
-
-def _attempt(owner: dict[str, Any]) -> int:
-    return int(owner["containerID"].rpartition("/")[2])
+def _known(path: str) -> _Known:
+    found = os.stat(path)
+    return found.st_ino, path, found.st_size
 
 
 def _open(inode: int, path: str) -> int:

@@ -105,19 +105,20 @@ class HostNode:
         for attempt in early:
             self._spawn_attempt(attempt)
 
-    def do(self, action: Action) -> None:
-        """Carry out an action; it closes with one event."""
+    def do(self, action: Action) -> Event | None:
+        """Carry out an action. Attempts close later, by `collect`."""
         match action:
             case Prepare():
-                self._prepare()
+                return self._prepare()
             case Start():
-                self._start(action)
+                return self._start(action)
             case Signal():
-                self._signal(action)
+                return self._signal(action)
             case Probe():
                 self._spawn_attempt(lambda: self._probe(action))
             case Hook():
                 self._spawn_attempt(lambda: self._hook(action))
+        return None
 
     def collect(self) -> list[Event]:
         """What has happened since the last call."""
@@ -174,33 +175,26 @@ class HostNode:
 
     # -- starting and ending ----------------------------------------------------------------------------------------
 
-    def _prepare(self) -> None:
+    def _prepare(self) -> Event:
         try:
             self._boxes.prepare()
         except CannotMount as problem:
-            self._events.append(VolumeFailed(at=_now(), volume=problem.volume, message=problem.message))
-        else:
-            self._events.append(VolumesReady(at=_now()))
+            return VolumeFailed(at=_now(), volume=problem.volume, message=problem.message)
+        return VolumesReady(at=_now())
 
-    def _start(self, action: Start) -> None:
+    def _start(self, action: Start) -> Event:
         name, attempt = action.container, action.attempt
         box = self._boxes.of(name)
         try:
             process = box.start(attempt, lambda code: self._died(name, attempt, code))
         except CannotCreate as problem:
-            self._not_started(action, problem.reason, problem.message)
+            return _not_started(action, problem.reason, problem.message)
         except SpawnError as problem:
-            self._not_started(action, "RunContainerError", problem.message)
+            return _not_started(action, "RunContainerError", problem.message)
         except OSError as problem:
-            self._not_started(action, "CreateContainerError", str(problem))
-        else:
-            self._instances[name] = Instance(box, attempt, process)
-            self._events.append(Started(at=_now(), container=name, attempt=attempt, pid=process.pid))
-
-    def _not_started(self, action: Start, reason: Any, message: str) -> None:
-        self._events.append(
-            StartFailed(at=_now(), container=action.container, attempt=action.attempt, reason=reason, message=message)
-        )
+            return _not_started(action, "CreateContainerError", str(problem))
+        self._instances[name] = Instance(box, attempt, process)
+        return Started(at=_now(), container=name, attempt=attempt, pid=process.pid)
 
     def _died(self, name: str, attempt: int, code: int) -> None:
         """The main process and all that it left are gone: its output is taken in, then its end is told."""
@@ -211,16 +205,14 @@ class HostNode:
         oom, message = instance.box.ended(attempt, code)
         self._events.append(Died(at=_now(), container=name, attempt=attempt, code=code, oom=oom, message=message))
 
-    def _signal(self, action: Signal) -> None:
+    def _signal(self, action: Signal) -> Event:
         instance = self._instances.get(action.container)
         if instance is not None and instance.attempt == action.attempt:
             if action.signal == SIGKILL:
                 instance.process.kill()
             else:
                 instance.process.signal(action.signal)
-        self._events.append(
-            Signalled(at=_now(), container=action.container, attempt=action.attempt, signal=action.signal)
-        )
+        return Signalled(at=_now(), container=action.container, attempt=action.attempt, signal=action.signal)
 
     # -- probes and hooks -------------------------------------------------------------------------------------------
 
@@ -308,6 +300,10 @@ class HostNode:
 
     def _log_trouble(self, container: str, message: str) -> None:
         self._troubles[container] = message
+
+
+def _not_started(action: Start, reason: Any, message: str) -> StartFailed:
+    return StartFailed(at=_now(), container=action.container, attempt=action.attempt, reason=reason, message=message)
 
 
 def _now() -> float:

@@ -8,6 +8,14 @@ _PARENT, _SESSION, _STARTED = 1, 3, 19
 """Fields of /proc/PID/stat, counted from the state, which is behind the name."""
 
 
+def is_ours() -> bool:
+    """Whether /proc is there and numbers processes as this process does: not after `unshare --pid` alone."""
+    try:
+        return os.readlink("/proc/self") == str(os.getpid())
+    except OSError:
+        return False
+
+
 def children(pid: int) -> list[int]:
     """The children of a process, in the order in which it got them, adopted ones included; zombies, too."""
     return [int(one) for one in children_text(pid)]

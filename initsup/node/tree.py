@@ -32,6 +32,8 @@ class Tree:
     def __init__(self, forest: Forest, mark: int, env: dict[str, str]) -> None:
         self.mark = mark
         self.env = env
+        self.marks: set[int] = set()
+        """All marks by which its processes are known."""
         self.launched: set[int] = set()
         self.cgroup = ""
         """Directory of a cgroup that holds nothing else; empty: there is none."""
@@ -40,6 +42,7 @@ class Tree:
     def join(self, pid: int) -> None:
         """Take in a process that was started for the tree, with its mark."""
         self.launched.add(pid)
+        self._forest.launched[pid] = self
 
     def pids(self) -> list[int]:
         """All living processes, the ones started for it first."""
@@ -61,34 +64,46 @@ class Forest:
         self._reaper = reaper
         self._marks = Marks()
         self._trees: dict[int, Tree] = {}
+        self.launched: dict[int, Tree] = {}
+        """The tree of each process that was started for one; of a pid that was used twice, the newer one."""
         self._seen: dict[int, tuple[int, Tree]] = {}
         """Processes seen in a tree that do not carry its mark: pid → when it was started, the tree."""
         self._out_of_reach: dict[int, int] = {}
         """Processes that may not be killed (they became another user's): pid → when it was started."""
         self._me = os.getpid()
-        self._before = frozenset(procfs.children(self._me))
+        self.sighted = procfs.is_ours()
+        """False: /proc is missing or another PID namespace's, so that no more is known than what was started here."""
+        self._before = frozenset(procfs.children(self._me) if self.sighted else ())
         """Children from before exec, which belong to whoever started initsup."""
 
     def plant(self) -> Tree:
         """A new tree, for one start of something."""
         mark = self._marks.take()
         tree = Tree(self, mark, {}) if self._marks.works else Tree(self, 0, {VARIABLE: str(mark)})
+        tree.marks.add(mark)
         self._trees[mark] = tree
         return tree
 
     def remove(self, tree: Tree) -> None:
         """Forget a tree of which nothing is left."""
-        for mark in [mark for mark, one in self._trees.items() if one is tree]:
+        for mark in tree.marks:
             del self._trees[mark]
             self._marks.give_back(mark)
-        self._seen = {pid: seen for pid, seen in self._seen.items() if seen[1] is not tree}
+        for pid in tree.launched:
+            if self.launched.get(pid) is tree:
+                del self.launched[pid]
+        if self._seen:
+            self._seen = {pid: seen for pid, seen in self._seen.items() if seen[1] is not tree}
 
     def graft(self, tree: Tree, onto: Tree) -> None:
         """What is left of `tree` (a hook that has ended) lives on as a part of `onto` (its container)."""
         if not self.processes([tree])[tree]:
             return self.remove(tree)
-        self._trees.update((mark, onto) for mark, one in self._trees.items() if one is tree)
-        onto.launched |= tree.launched
+        onto.marks |= tree.marks
+        self._trees.update(dict.fromkeys(tree.marks, onto))
+        for pid in tree.launched:
+            if self.launched.get(pid) is tree:
+                onto.join(pid)
         self._seen.update((pid, (start, onto)) for pid, (start, one) in self._seen.items() if one is tree)
         return None
 
@@ -114,7 +129,7 @@ class Forest:
 
         For the end of the pod: what changed session, parent and mark before it was ever seen.
         """
-        strays = [pid for pid in self._adopted() if self._owner(pid) is None]
+        strays = [pid for pid in self._adopted() if self._owner(pid) is None and self._within_reach(pid)]
         for pid in strays:
             self._kill_one(pid, self._me)
         return not strays
@@ -123,7 +138,8 @@ class Forest:
         """Of each tree its living processes, each with its parent, in order from the top."""
         found: dict[Tree, dict[int, int]] = {}
         for tree in trees:
-            found[tree] = {pid: self._me for pid in tree.launched if pid in self._reaper.watched}
+            alive = [pid for pid in tree.launched if pid in self._reaper.watched and self.launched[pid] is tree]
+            found[tree] = dict.fromkeys(alive, self._me)
             found[tree].update(dict.fromkeys(_in_cgroup(tree.cgroup), 0))
         for pid in self._adopted():
             if (owner := self._owner(pid)) in found:
@@ -134,7 +150,7 @@ class Forest:
 
     def _walk(self, tree: Tree, members: dict[int, int]) -> None:
         """Add all that is below the members."""
-        todo = list(members)
+        todo = list(members) if self.sighted else []
         while todo:
             above = todo.pop()
             for pid in procfs.children(above):
@@ -147,8 +163,8 @@ class Forest:
     def _adopted(self) -> list[int]:
         """The children of initsup that it has not started itself."""
         watched, before = self._reaper.watched, self._before
-        listed = procfs.children_text(self._me)
-        if len(listed) == len(watched):
+        listed = procfs.children_text(self._me) if self.sighted else []
+        if len(listed) <= len(watched):  # all of which are in the list until they are reaped
             return []
         return [pid for pid in map(int, listed) if pid not in watched and pid not in before]
 
@@ -158,8 +174,7 @@ class Forest:
             return tree
         if pid in self._seen and self._seen[pid][0] == procfs.started(pid):
             return self._seen[pid][1]
-        session = procfs.session(pid)
-        return next((tree for tree in self._trees.values() if session in tree.launched), None)
+        return self.launched.get(procfs.session(pid))  # no pid is given out again while it names a session
 
     def _within_reach(self, pid: int) -> bool:
         return pid not in self._out_of_reach or self._out_of_reach[pid] != procfs.started(pid)

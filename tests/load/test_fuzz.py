@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from initsup.errors import InvalidManifest, Problem
+from initsup.load import json_form, yaml_form
 from initsup.load.read import load
 
 EXAMPLES = int(os.environ.get("INITSUP_FUZZ", "60"))
@@ -160,3 +161,13 @@ def whole() -> Callable[[], list[Any]]:
     from initsup.load.yaml_form import parse
 
     return lambda: parse(YAML)
+
+
+@pytest.mark.parametrize("form", [json_form, yaml_form], ids=["JSON", "YAML"])
+@quick
+@given(value=st.dictionaries(st.sampled_from(["a", "b c", 'd"', "é"]), anything, min_size=1))
+def test_every_value_has_a_line(form: Any, value: dict[str, Any]) -> None:
+    text = json.dumps(value, indent=1)
+    (lines,) = form.lines(text)
+    assert set(lines) == set(paths_in(value))
+    assert all(1 <= line <= text.count("\n") + 1 for line in lines.values())

@@ -20,8 +20,8 @@ def volume(tmp_path: Path) -> Path:
     (tmp_path / "outside").write_text("outside")
     links = {
         "to-file": "file", "to-dir": "dir", "chain": "to-dir", "up-and-back": "dir/../file", "out": "../outside",
-        "out-deep": "dir/sub/../../../outside", "absolute": str(tmp_path / "outside"), "loop": "loop", "dangling": "none",
-        "home": str(place / "file"),
+        "out-deep": "dir/sub/../../../outside", "absolute": str(tmp_path / "outside"), "loop": "loop",
+        "dangling": "none", "home": str(place / "file"),
     }  # fmt: skip
     for name, target in links.items():
         (place / name).symlink_to(target)

@@ -39,7 +39,7 @@ def host(tmp_path: Path) -> Path:
         pytest.param("File", "file", None, id="a file"),
         pytest.param("File", "dir", "hostPath type check failed: {} is not a file", id="no file"),
         pytest.param("FileOrCreate", "file", None, id="there already, too"),
-        pytest.param("FileOrCreate", "no/file", "no such file or directory: {}", id="its directory must be there"),
+        pytest.param("FileOrCreate", "no/file", "open {}: no such file or directory", id="its directory must be there"),
         pytest.param("Socket", "socket", None, id="a socket"),
         pytest.param("Socket", "file", "hostPath type check failed: {} is not a socket file", id="no socket"),
         pytest.param("CharDevice", "/dev/null", None, id="a character device"),

@@ -1,0 +1,123 @@
+"""The loop: record, then act; one closing event each; time from `decide` only. On a fake Node."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import anyio
+import msgspec
+import pytest
+
+from initsup.core.actions import Start
+from initsup.core.events import StopAsked
+from initsup.core.report import Where, exit_code
+from initsup.engine import Engine
+from initsup.journal import Journal, replay
+from tests.build import container, planned, probe, sidecar
+from tests.fake_node import FakeNode, Habit
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+class World:
+    """An engine on a fake node."""
+
+    def __init__(self, plan, habits, path: Path) -> None:  # type: ignore[no-untyped-def]
+        self.node = FakeNode(habits, Engine.now)
+        self.path = str(path / "journal.jsonl")
+        self.engine = Engine(plan, self.node, Journal(self.path, plan, 0.0), Where(ip="192.0.2.1"), host="here")
+
+    def started(self) -> list[str]:
+        return [action.container for action in self.node.done if isinstance(action, Start)]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[type]:
+    made: list[World] = []
+
+    def make(plan, **habits: Habit) -> World:  # type: ignore[no-untyped-def]
+        made.append(World(plan, habits, tmp_path))
+        return made[-1]
+
+    yield make  # type: ignore[misc]
+    for one in made:
+        one.node.close()
+        one.engine.journal.close()
+
+
+async def run(world: World) -> None:
+    with anyio.fail_after(10):
+        await world.engine.run()
+
+
+async def test_a_pod_runs_to_its_end_in_order(world) -> None:  # type: ignore[no-untyped-def]
+    plan = planned(container("a"), inits=(container("i"), sidecar("s"), container("j")), policy="Never")
+    it = world(plan, a=Habit(exits=0), i=Habit(exits=0), s=Habit(), j=Habit(exits=0))
+    await run(it)
+    assert it.started() == ["i", "s", "j", "a"]
+    assert it.engine.pod()["status"]["phase"] == "Succeeded"
+    assert exit_code(plan, it.engine.facts)[0] == 0
+
+
+async def test_the_first_step_needs_no_event_loop(world) -> None:  # type: ignore[no-untyped-def]
+    it = world(planned(container("a")), a=Habit())
+    assert it.engine.step() is None
+    assert it.started() == ["a"]
+
+
+async def test_a_request_to_stop_ends_the_run(world) -> None:  # type: ignore[no-untyped-def]
+    plan = planned(container("a"))
+    it = world(plan, a=Habit())
+    it.node.post(StopAsked(at=it.engine.now(), by="test"))
+    await run(it)
+    assert exit_code(plan, it.engine.facts) == (0, "stopped on request")
+
+
+async def test_the_journal_folds_back_into_the_same_facts(world) -> None:  # type: ignore[no-untyped-def]
+    plan = planned(container("a", liveness_probe=probe()), inits=(container("i"),), policy="Never")
+    it = world(plan, a=Habit(exits=4), i=Habit(exits=0))
+    await run(it)
+    _, facts, _ = replay(it.path)
+    assert facts == it.engine.facts
+
+
+async def test_a_journal_that_cannot_be_written_degrades_and_ends_nothing(world, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    plan = planned(container("a"), policy="Never")
+    it = world(plan, a=Habit(exits=0))
+    it.engine.journal = Journal("/proc/no/such/place", plan, 0.0)
+    it.engine.journal.begin(it.engine.facts)
+    await run(it)
+    assert it.engine.facts.finished
+    assert "cannot write the journal" in it.engine.trouble()[0]
+    assert "cannot write" in it.engine.pod()["metadata"]["annotations"]["initsup.dev/degraded"]
+
+
+async def test_events_are_counted_and_name_the_pod(world) -> None:  # type: ignore[no-untyped-def]
+    it = world(planned(container("a"), policy="Never"), a=Habit(exits=1))
+    await run(it)
+    listing = it.engine.events()
+    assert json.loads(json.dumps(listing)) == listing
+    reasons = {item["reason"]: item for item in listing["items"]}
+    assert reasons["Started"]["count"] == 1
+    assert reasons["Started"]["involvedObject"]["fieldPath"] == "spec.containers{a}"
+
+
+async def test_secrets_are_not_in_the_journal(world) -> None:  # type: ignore[no-untyped-def]
+    from initsup.spec.manifest import Secret
+    from initsup.spec.pod import ObjectMeta
+
+    plan = planned(container("a"), policy="Never")
+    secret = Secret(metadata=ObjectMeta(name="s"), data={"k": b"hidden-word"})
+    asked = msgspec.structs.replace(plan.asked, secrets={"s": secret})
+    it = world(msgspec.structs.replace(plan, asked=asked), a=Habit(exits=0))
+    await run(it)
+    text = Path(it.path).read_text()
+    assert "hidden-word" not in text
+    assert "aGlkZGVuLXdvcmQ" not in text
