@@ -139,10 +139,12 @@ class Engine:
             self.node.tasks = tasks
             wake_at = self.step()
             while not self.facts.finished:
-                with anyio.move_on_after(self._patience(wake_at)):
+                with anyio.move_on_after(self._patience(wake_at)) as waiting:
                     await anyio.wait_readable(self.node.fileno())
-                self.happened(*(self.node.collect() or (Looked(at=self.now()),)))
-                wake_at = self.step()
+                happened = self.node.collect()
+                if happened or waiting.cancelled_caught:  # else it was output only
+                    self.happened(*(happened or (Looked(at=self.now()),)))
+                    wake_at = self.step()
             tasks.cancel_scope.cancel()
         self._changed.set()
 

@@ -170,9 +170,28 @@ def _read(state_dir: str, file: str) -> dict[str, Any]:
             return answer
     except (OSError, ValueError):
         pass
+    if _is_held(state_dir):
+        raise InitsupError(f"initsup is starting in {state_dir} and does not answer yet")
     journal = os.path.join(state_dir, JOURNAL)
     if file == POD and os.path.exists(journal):
         from initsup.api.routes import killed_pod
 
         return killed_pod(journal)
     raise InitsupError(f"no pod found in {state_dir}")
+
+
+def _is_held(state_dir: str) -> bool:
+    """Whether an initsup lives in the directory, be it that it does not answer."""
+    import fcntl
+
+    try:
+        lock = os.open(os.path.join(state_dir, "lock"), os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(lock)
+    return False

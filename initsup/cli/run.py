@@ -27,7 +27,7 @@ def arguments(parser: Parser) -> None:
     parser.add_argument("--state-dir", metavar="DIR", help="where status, events, logs and volumes are kept")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="set a supervisor setting")
     parser.add_argument(
-        "--console", choices=("auto", "text", "json", "raw"), help="how output is printed (console.format)"
+        "--console", choices=("auto", "text", "json", "raw", "none"), help="how output is printed (console.format)"
     )
     parser.flag("--best-effort", help="run also where a promise of isolation or safety cannot be kept")
     parser.examples("""

@@ -7,7 +7,7 @@ from . import names
 from .findings import Findings
 
 _MOST_BYTES = 2**20
-_FORMATS = ("auto", "text", "json", "raw")
+_FORMATS = ("auto", "text", "json", "raw", "none")
 _MODES = ("auto", "mount", "link")
 
 _KEYS_OF_TYPE = {

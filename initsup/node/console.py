@@ -56,6 +56,8 @@ class Console:
         self._prefixes = {} if form == "raw" else _prefixes(tuple(names), self._out.is_terminal and _colour(environ))
         self._raw = form == "raw"
         self._none = form == "none"
+        self._status = ""
+        self._drawn = False
 
     @property
     def wants_lines(self) -> bool:
@@ -80,7 +82,7 @@ class Console:
         if self._open != source:
             shown = self._end_line() + prefix + shown
         self._open = None if whole else source
-        self._out.write(shown)
+        self._write(self._out, shown)
 
     def say(self, text: str) -> None:
         """A line of initsup's own, on stderr."""
@@ -90,10 +92,14 @@ class Console:
     @property
     def has_status(self) -> bool:
         """Whether there is a terminal that can show a line that is rewritten."""
-        return False
+        return self._err.is_terminal and not (self._json or self._raw or self._none or self._err.gone)
 
     def status(self, text: str) -> None:
-        """Show this as the last line of the terminal until something else is said; "" takes it away."""
+        """Show this below everything else, until another text or "" takes its place."""
+        if not self.has_status or (text == self._status and self._drawn):
+            return
+        self._status = text
+        self._write(self._err, b"")
 
     def __contains__(self, fd: int) -> bool:
         return fd in (self._out.fd, self._err.fd)
@@ -106,6 +112,7 @@ class Console:
 
     def close(self, patience: float | None = 5.0) -> None:
         """Wait `patience` seconds at most for the readers (None: however long it takes)."""
+        self.status("")
         for outlet in {self._out, self._err}:
             outlet.flush(patience)
             if self._room(outlet, b""):
@@ -126,7 +133,24 @@ class Console:
         if self._json:
             outlet.write(_objects("", "initsup", line_time(time.time_ns()), data, whole=True))
             return
-        outlet.write((self._end_line() if outlet is self._out else b"") + b"initsup: " + data)
+        self._write(outlet, (self._end_line() if outlet is self._out else b"") + b"initsup: " + data)
+
+    def _write(self, outlet: Outlet, data: bytes) -> None:
+        """Write, with the status line taken away before and drawn again behind (unless a line is still open)."""
+        if outlet is not self._err or not (self._drawn or self._status):
+            outlet.write(data)
+            return
+        clear = b"\r\x1b[K" if self._drawn else b""
+        self._drawn = bool(self._status) and self._open is None and not outlet.waiting
+        line = self._status_line() if self._drawn else b""
+        outlet.write(clear + data + line)
+
+    def _status_line(self) -> bytes:
+        try:
+            width = os.get_terminal_size(self._err.fd).columns
+        except OSError:
+            width = 80
+        return f"\x1b[2m{self._status[: width - 1]}\x1b[0m".encode("utf-8", "replace")
 
     def _end_line(self) -> bytes:
         if self._open is None:

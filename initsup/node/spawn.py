@@ -120,25 +120,40 @@ def _spawn_fast(launch: Launch) -> int:
 
 
 def _exec_inside(launch: Launch, namespace: int) -> int:
-    from initsup.node import syscalls
-
     own = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
     root = os.open("/", _PLACE)
     try:
-        syscalls.unshare(syscalls.CLONE_FS)  # a thread would share root and directory, which setns(2) refuses
-        syscalls.setns(namespace, syscalls.CLONE_NEWNS)
+        _enter(namespace)
         try:
             return _exec(launch)
         finally:
-            syscalls.setns(own, syscalls.CLONE_NEWNS)
-            os.fchdir(root)
-            os.chroot(".")
-    except OSError as error:
-        number = error.errno or 0
-        raise SpawnError("setns", number, f"setns: {errno_text(number)}") from None
+            _return(own, root)
     finally:
         os.close(own)
         os.close(root)
+
+
+def _enter(namespace: int) -> None:
+    from initsup.node import syscalls
+
+    try:
+        syscalls.unshare(syscalls.CLONE_FS)  # a thread would share root and directory, which setns(2) refuses
+        syscalls.setns(namespace, syscalls.CLONE_NEWNS)
+    except OSError as error:
+        number = error.errno or 0
+        raise SpawnError("setns", number, f"setns: {errno_text(number)}") from None
+
+
+def _return(namespace: int, root: int) -> None:
+    """To initsup's own namespace, or rather nowhere: it must not go on in a container's."""
+    from initsup.node import syscalls
+
+    try:
+        syscalls.setns(namespace, syscalls.CLONE_NEWNS)
+        os.fchdir(root)
+        os.chroot(".")
+    except OSError as error:
+        raise RuntimeError("cannot return to the mount namespace of initsup") from error
 
 
 def _exec(launch: Launch) -> int:

@@ -38,7 +38,7 @@ class ImageMapping(Base):
 
 
 class Console(Base):
-    """What initsup writes on its own stdout: `auto`, `text`, `json` or `raw`."""
+    """What initsup writes on its own stdout: `auto`, `text`, `json`, `raw` or `none`."""
 
     format: str = "auto"
 

@@ -1,0 +1,109 @@
+"""A request and its answer, whatever carries them: what routes take and give."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, Protocol
+
+import msgspec
+
+from initsup.api.failure import Failure, bad_request
+
+JSON = "application/json"
+_TRUE, _FALSE = frozenset(("1", "t", "T", "TRUE", "true", "True")), frozenset(("0", "f", "F", "FALSE", "false", "False"))
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """One HTTP request. Header names are in lower case; `user` is who asks."""
+
+    method: str
+    path: str
+    query: dict[str, list[str]] = {}
+    headers: dict[str, str] = {}
+    body: bytes = b""
+    user: str = ""
+
+    def first(self, name: str, default: str = "") -> str:
+        """A query parameter that is given once."""
+        return self.query.get(name, [default])[0]
+
+    def flag(self, name: str, default: bool = False) -> bool:
+        """A boolean as Go's ParseBool reads it. Raises Failure."""
+        text = self.first(name)
+        if text in _TRUE or (text in _FALSE and text):
+            return text in _TRUE
+        if text:
+            raise bad_request(f'invalid value "{text}" for {name}: a boolean is expected')
+        return default
+
+    def number(self, name: str) -> int | None:
+        """A whole number; None when it is not given. Raises Failure."""
+        text = self.first(name)
+        if not text:
+            return None
+        try:
+            return int(text)
+        except ValueError:
+            raise bad_request(f'invalid value "{text}" for {name}: a number is expected') from None
+
+    def header(self, name: str) -> str:
+        """A header, "" when it is not there."""
+        return self.headers.get(name, "")
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """An answer that is known in whole."""
+
+    body: bytes = b""
+    code: int = 200
+    content_type: str = JSON
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+class Stream(msgspec.Struct, frozen=True):
+    """An answer that comes piece by piece; no piece is empty."""
+
+    pieces: AsyncIterator[bytes]
+    content_type: str = JSON
+
+
+class Wire(Protocol):
+    """The bytes of a connection that speaks HTTP no more."""
+
+    async def receive(self) -> bytes:
+        """The next bytes, b"" at the end."""
+
+    async def send(self, data: bytes) -> None:
+        """Send all of it. May be called by several tasks."""
+
+
+class Upgrade(msgspec.Struct, frozen=True):
+    """The connection speaks another protocol from now on: `talk` does, until it returns."""
+
+    protocol: str
+    headers: tuple[tuple[str, str], ...]
+    talk: Callable[[Wire], Awaitable[None]]
+
+
+Answer = Reply | Stream | Upgrade
+
+
+def encode(tree: Any) -> bytes:
+    """JSON."""
+    return msgspec.json.encode(tree)
+
+
+def reply(tree: Any, code: int = 200, content_type: str = JSON, headers: tuple[tuple[str, str], ...] = ()) -> Reply:
+    """An answer in JSON."""
+    return Reply(encode(tree) + b"\n", code, content_type, headers)
+
+
+def text(words: str, code: int = 200) -> Reply:
+    """An answer in plain text."""
+    return Reply(words.encode(), code, "text/plain; charset=utf-8")
+
+
+def refusal(problem: Failure) -> Reply:
+    """The answer to a request that cannot be met."""
+    headers = (("Retry-After", "1"),) if problem.code == 429 else ()
+    return reply(problem.status(), problem.code, headers=headers)

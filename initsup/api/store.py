@@ -1,0 +1,162 @@
+"""The objects that clients see, each with a resourceVersion, and what has changed since a version.
+
+Made when the first client comes; then it looks at the engine whenever somebody asks or watches. Versions begin at the
+clock's milliseconds, so they do not go backwards when initsup is started again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from typing import Any, Literal
+
+import anyio
+import msgspec
+
+from initsup.api.failure import Failure
+from initsup.api.surroundings import namespaces, node, config_maps, secrets
+from initsup.engine import Engine
+
+HISTORY = 4096
+"""Changes that are kept for watches."""
+
+Object = dict[str, Any]
+
+
+class Change(msgspec.Struct):
+    """One object became another one; None: it was, or is, not there. `shown` holds encodings that watches share."""
+
+    version: int
+    resource: str
+    before: Object | None
+    after: Object | None
+    shown: dict[Any, bytes] = {}
+
+    def kind(self, was: bool, is_now: bool) -> Literal["ADDED", "MODIFIED", "DELETED", ""]:
+        """What a watch says of it to which the object belonged before, and does now."""
+        if was and is_now:
+            return "MODIFIED"
+        return "ADDED" if is_now else "DELETED" if was else ""
+
+
+class Store:
+    """All objects, by resource and name."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.version = int(time.time() * 1000)
+        self.closed = False
+        """The pod is gone and all has been told."""
+        self._objects: dict[str, dict[str, Object]] = {}
+        self._plain: dict[tuple[str, str], Object] = {}
+        self._history: deque[Change] = deque(maxlen=HISTORY)
+        self._oldest = self.version
+        self._changed = anyio.Event()
+        self._watchers = 0
+        for resource, found in (
+            ("namespaces", namespaces(engine)),
+            ("nodes", [node(engine)]),
+            ("configmaps", config_maps(engine)),
+            ("secrets", secrets(engine)),
+        ):
+            self._objects[resource] = {}
+            for one in found:
+                self._put(resource, one)
+        self._objects["pods"] = {}
+        self._objects["events"] = {}
+        self._objects["services"] = {}
+        self.refresh()
+
+    def all(self, resource: str) -> list[Object]:
+        """The objects of a resource as they are now."""
+        self.refresh()
+        return list(self._objects.get(resource, {}).values())
+
+    def get(self, resource: str, name: str) -> Object | None:
+        """One object as it is now."""
+        self.refresh()
+        return self._objects.get(resource, {}).get(name)
+
+    def since(self, version: int) -> list[Change]:
+        """The changes after a version, oldest first. Raises Failure for one that is out of reach."""
+        if version < self._oldest:
+            raise Failure(410, f"too old resource version: {version} ({self._oldest})")
+        return [change for change in self._history if change.version > version]
+
+    def check(self, version: int) -> None:
+        """Refuse a version that is still to come. Raises Failure."""
+        if version > self.version:
+            message = f"Too large resource version: {version}, current: {self.version}"
+            raise Failure(504, message, details={"causes": [{"reason": "ResourceVersionTooLarge"}]})
+
+    async def change(self) -> None:
+        """Wait until there is a change, or the end."""
+        if not self.closed:
+            await self._changed.wait()
+
+    async def follow(self) -> None:
+        """Keep up with the engine as long as somebody watches, until cancelled."""
+        while not self.engine.facts.finished:
+            await self.engine.change()
+            if self._watchers or self.engine.facts.finished:
+                self.refresh()
+        self.refresh()
+
+    def close(self) -> None:
+        """Tell those who watch that nothing more will come."""
+        self.refresh()
+        self.closed = True
+        self._wake()
+
+    def watching(self, more: int) -> None:
+        """Somebody begins (1) or ends (-1) to watch."""
+        self._watchers += more
+
+    def refresh(self) -> None:
+        """Look at what has become of the pod and its events."""
+        engine = self.engine
+        before = self.version
+        gone = engine.facts.finished and engine.facts.deleted is not None
+        name = engine.plan.pod.metadata.name
+        if not gone:
+            self._put("pods", engine.pod())
+        elif name in self._objects["pods"]:
+            self._remove("pods", name)
+        if not gone or before == self.version:
+            for event in engine.events()["items"]:
+                self._put("events", event)
+        if self.version != before:
+            self._wake()
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = anyio.Event()
+
+    def _put(self, resource: str, one: Object) -> None:
+        name = one["metadata"]["name"]
+        if self._plain.get((resource, name)) == one:
+            return
+        self._plain[resource, name] = one
+        version = self._next()
+        meta = {**one["metadata"], "resourceVersion": str(version)}
+        meta.setdefault("uid", f"{self.engine.plan.pod.metadata.uid}-{resource}-{name}")
+        fresh = {**one, "metadata": meta}
+        known = self._objects[resource]
+        self._note(Change(version, resource, known.get(name), fresh))
+        known[name] = fresh
+
+    def _remove(self, resource: str, name: str) -> None:
+        version = self._next()
+        before = self._objects[resource].pop(name)
+        self._plain.pop((resource, name), None)
+        last = {**before, "metadata": {**before["metadata"], "resourceVersion": str(version)}}
+        self._note(Change(version, resource, last, None))
+
+    def _note(self, change: Change) -> None:
+        if len(self._history) == HISTORY:
+            self._oldest = self._history[0].version
+        self._history.append(change)
+
+    def _next(self) -> int:
+        self.version += 1
+        return self.version

@@ -1,0 +1,115 @@
+"""Watches: what is there, and then each change, a line of JSON each (apiserver/pkg/endpoints/handlers/watch.go).
+
+A client that reads slowly holds only its place in the store's history; when that has gone by, it is told to begin
+anew (410).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import anyio
+
+from initsup.api.exchange import Request, encode
+from initsup.api.failure import Failure, invalid
+from initsup.api.negotiate import KINDS, Form, form
+from initsup.api.selectors import Selection
+from initsup.api.store import Change, Store
+
+
+class Watch:
+    """One client's watch of a resource. Raises Failure when the request makes no sense."""
+
+    def __init__(self, store: Store, resource: str, selection: Selection, request: Request) -> None:
+        self._store = store
+        self._resource = resource
+        self._selection = selection
+        self._form: Form = form(request)
+        self._first = True
+        self._timeout = request.number("timeoutSeconds")
+        store.refresh()
+        self._initial = request.flag("sendInitialEvents")
+        match = request.first("resourceVersionMatch")
+        if self._initial and (match != "NotOlderThan" or not request.flag("allowWatchBookmarks")):
+            message = "Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
+            raise invalid("ListOptions", "", ("resourceVersionMatch", "FieldValueForbidden", message))
+        version = request.number("resourceVersion") or 0
+        store.check(version)
+        self._replay = self._initial or not version
+        self._version = version if not self._replay else store.version
+
+    async def lines(self) -> AsyncIterator[bytes]:
+        """The lines, until the client has had enough, its time is up, or the pod is gone."""
+        self._store.watching(1)
+        deadline = None if self._timeout is None else anyio.current_time() + self._timeout
+        try:
+            if self._replay and (begin := self._beginning()):
+                yield begin
+            while True:
+                try:
+                    news = self._news()
+                except Failure as problem:
+                    yield _line("ERROR", problem.status())
+                    return
+                if news:
+                    yield news
+                elif self._store.closed or not await self._more(deadline):
+                    return
+        finally:
+            self._store.watching(-1)
+
+    async def _more(self, deadline: float | None) -> bool:
+        """Wait for a change; whether there is time left."""
+        if deadline is None:
+            await self._store.change()
+            return True
+        with anyio.CancelScope(deadline=deadline):
+            await self._store.change()
+            return True
+        return False
+
+    def _beginning(self) -> bytes:
+        """What is there now; at the end a bookmark, if that was asked for."""
+        found = [one for one in self._store.all(self._resource) if self._selection(one)]
+        self._version = self._store.version
+        lines = [self._event("ADDED", one) for one in found]
+        if self._initial:
+            lines.append(_line("BOOKMARK", self._bookmark()))
+        return b"".join(lines)
+
+    def _bookmark(self) -> dict[str, Any]:
+        meta = {
+            "resourceVersion": str(self._version),
+            "creationTimestamp": None,
+            "annotations": {"k8s.io/initial-events-end": "true"},
+        }
+        kind = KINDS.get(self._resource, "")
+        mark: dict[str, Any] = {"kind": kind, "apiVersion": "v1", "metadata": meta}
+        return self._form.event(self._resource, mark, False) if self._form.shape == "metadata" else mark
+
+    def _news(self) -> bytes:
+        changes = self._store.since(self._version)
+        self._version = changes[-1].version if changes else self._version
+        return b"".join(self._told(change) for change in changes if change.resource == self._resource)
+
+    def _told(self, change: Change) -> bytes:
+        kind = change.kind(self._selection(change.before), self._selection(change.after))
+        if not kind:
+            return b""
+        one = change.after or change.before
+        assert one is not None
+        key = (kind, self._form.shape, self._form.include, self._first)
+        if key not in change.shown:
+            change.shown = {**change.shown, key: self._event(kind, one)}
+        self._first = False
+        return change.shown[key]
+
+    def _event(self, kind: str, one: dict[str, Any]) -> bytes:
+        line = _line(kind, self._form.event(self._resource, one, self._first))
+        self._first = False
+        return line
+
+
+def _line(kind: str, one: dict[str, Any]) -> bytes:
+    return encode({"type": kind, "object": one}) + b"\n"
