@@ -11,16 +11,21 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
+import msgspec
+
 from initsup.core.actions import Action, Finish, Kill, Refuse, Remove, RestartAll, Stop
 from initsup.core.apply import apply, begin
+from initsup.core.change import FORBIDDEN, compare
 from initsup.core.decide import decide
-from initsup.core.events import Began, Event, Looked
-from initsup.core.facts import Facts
+from initsup.core.events import Began, Event, Looked, RestartAsked
 from initsup.core.narrate import Notice, narrate
-from initsup.core.plan import Plan
+from initsup.core.plan import Plan, plan
 from initsup.core.report import Where, report
+from initsup.core.startup import is_alive
+from initsup.errors import InitsupError
 from initsup.journal import Journal, Notices, stamp
 from initsup.spec.base import to_dict
+from initsup.spec.manifest import Manifest
 
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
@@ -46,6 +51,9 @@ class Node(Protocol):
     def post(self, event: Event) -> None:
         """Hand in an event from outside."""
 
+    def take_over(self, plan: Plan) -> None:
+        """Go on with a changed manifest: volumes show the new data, starts use the new definitions."""
+
     def execute(
         self,
         container: str,
@@ -68,6 +76,14 @@ class Command(Protocol):
         """End it, with all that it started; nothing happens when it has ended."""
 
 
+class Immutable(InitsupError):
+    """A new manifest changes fields that cannot change in a running pod; `fields` says which, and how."""
+
+    def __init__(self, fields: tuple[str, ...]) -> None:
+        super().__init__("\n".join((FORBIDDEN, *fields)))
+        self.fields = fields
+
+
 class Observer(Protocol):
     """Somebody who wants to see what happens while it does: the console, systemd."""
 
@@ -81,8 +97,8 @@ class Observer(Protocol):
 class Engine:
     """One pod."""
 
-    def __init__(self, plan: Plan, node: Node, journal: Journal, where: Where, host: str = "") -> None:
-        self.plan = plan
+    def __init__(self, planned: Plan, node: Node, journal: Journal, where: Where, host: str = "") -> None:
+        self.plan = planned
         self.node = node
         self.journal = journal
         self.notices = Notices()
@@ -91,7 +107,9 @@ class Engine:
         self.host = host
         self.wall_zero = time.time() - time.monotonic()
         self.created = self.now()
-        self.facts = begin(plan, self.created)
+        self.successor: Manifest | None = None
+        """What is to run in this pod's place when it has ended."""
+        self.facts = begin(planned, self.created)
         self._fresh: list[Notice] = []
         self._lacking: list[str] = []
         self._changed: Any = None
@@ -167,6 +185,26 @@ class Engine:
     async def change(self) -> None:
         """Wait until the next pass is over."""
         await self._changed.wait()
+
+    def take_over(self, asked: Manifest) -> tuple[str, ...]:
+        """Go on with a changed manifest of the same pod; the containers that are restarted for it.
+
+        Raises Immutable when it changes what cannot change.
+        """
+        meta = msgspec.structs.replace(asked.pod.metadata, uid=self.plan.pod.metadata.uid)
+        asked = msgspec.structs.replace(asked, pod=msgspec.structs.replace(asked.pod, metadata=meta))
+        change = compare(self.plan.asked, asked)
+        if change.forbidden:
+            raise Immutable(change.forbidden)
+        self.plan = self.journal.plan = plan(asked)
+        self.node.take_over(self.plan)
+        self.journal.begin(self.facts)
+        live = [name for name in change.restart if is_alive(self.facts.containers[name])]
+        for name in live:
+            if self.plan.members[name].kind != "init":
+                self.node.post(RestartAsked(at=self.now(), container=name, by="definition changed"))
+        self.node.post(Looked(at=self.now()))
+        return tuple(live)
 
     # -- what it tells ----------------------------------------------------------------------------------------------
 

@@ -43,7 +43,7 @@ class Journal:
     def __init__(self, path: str, asked: Plan, wall: float) -> None:
         self.degraded = ""
         self._path = path
-        self._plan = asked
+        self.plan = asked
         self._wall = wall
         self._encoder = msgspec.json.Encoder()
         self._pending: list[bytes] = []
@@ -52,7 +52,7 @@ class Journal:
 
     def begin(self, facts: Facts) -> None:
         """Start the file anew from these facts."""
-        asked = self._plan.asked
+        asked = self.plan.asked
         first = Snapshot(pod=asked.pod, settings=asked.settings, facts=facts, wall=self._wall)
         line = self._encoder.encode(first) + b"\n"
         try:

@@ -70,6 +70,9 @@ class FakeNode:
         self._events.append(event)
         os.write(self._write, b".")
 
+    def take_over(self, _plan: Any) -> None:
+        pass
+
     def execute(self, *_arguments: Any) -> Any:
         raise OSError("nothing is run here")
 

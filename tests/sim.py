@@ -135,8 +135,7 @@ class World:
             case actions.Prepare():
                 self.feed(events.VolumesReady(at=self.now))
             case actions.Start(container=name, attempt=attempt):
-                life = self.life(name, attempt)
-                self._soon(life.starts_in, self._birth, name, attempt)
+                self._start(name, attempt)
             case actions.Probe(container=name, attempt=attempt, probe=kind):
                 self._probe(name, attempt, kind)
             case actions.Hook(container=name, attempt=attempt, hook=hook):
@@ -154,15 +153,22 @@ class World:
         lives = self.script.get(name, Life())
         return lives if isinstance(lives, Life) else lives[min(attempt, len(lives) - 1)]
 
-    def _birth(self, name: str, attempt: int, at: float) -> Sequence[events.Event]:
+    def _start(self, name: str, attempt: int) -> None:
         life = self.life(name, attempt)
+        who: dict[str, Any] = {"at": self.now + life.starts_in, "container": name, "attempt": attempt}
+        event: events.Event = events.Started(**who, pid=attempt + 1)
         if life.refuses is not None:
-            reason: Any = life.refuses[0]
-            return [events.StartFailed(at=at, container=name, attempt=attempt, reason=reason, message=life.refuses[1])]
-        self._lives[name, attempt] = at
+            event = events.StartFailed(**who, reason=life.refuses[0], message=life.refuses[1])
+        if life.starts_in:
+            self._later(event)
+        else:
+            self.feed(event)
+
+    def _born(self, name: str, attempt: int) -> None:
+        life = self.life(name, attempt)
+        self._lives[name, attempt] = self.now
         if life.lasts is not None:
-            self._later(self._death(name, attempt, at + life.lasts, life.code))
-        return [events.Started(at=at, container=name, attempt=attempt, pid=attempt + 1)]
+            self._later(self._death(name, attempt, self.now + life.lasts, life.code))
 
     def _probe(self, name: str, attempt: int, kind: Any) -> None:
         life, since = self.life(name, attempt), self._lives.get((name, attempt), self.now)
@@ -190,13 +196,6 @@ class World:
     def _later(self, event: events.Event) -> None:
         heapq.heappush(self._agenda, (event.at, next(self._ticket), event))
 
-    def _soon(self, delay: float, make: Callable[[str, int, float], Sequence[events.Event]], *who: Any) -> None:
-        for event in make(*who, self.now + delay):
-            if delay:
-                self._later(event)
-            else:
-                self.feed(event)
-
     def _deliver(self, event: events.Event) -> None:
         """Feed an event of the agenda, unless it has been overtaken by the end of its instance."""
         if isinstance(event, events.Died):
@@ -217,6 +216,8 @@ class World:
         self.events.append(event)
         self.notices += [(self.now, notice) for notice in narrate(self.plan, self.facts, event)]
         self.facts = apply(self.plan, self.facts, event)
+        if isinstance(event, events.Started):
+            self._born(event.container, event.attempt)
 
     def _show(self) -> None:
         status = report(self.plan, self.facts, self.now, clock)

@@ -8,9 +8,10 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from initsup.core.change import same
 from initsup.core.events import RestartAsked, StopAsked
 from initsup.core.facts import ContainerFacts, Exited, Running, Stopping
-from initsup.engine import Engine
+from initsup.engine import Engine, Immutable
 
 
 class Refusal(Exception):
@@ -61,6 +62,24 @@ def _processes(engine: Engine, request: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _apply(engine: Engine, request: dict[str, Any]) -> dict[str, Any]:
+    import msgspec
+
+    from initsup.spec.manifest import Manifest
+
+    asked = msgspec.convert(request.get("manifest"), Manifest)
+    if request.get("replace"):
+        engine.successor = asked
+        engine.node.post(StopAsked(at=engine.now(), by="replace"))
+        return {"changed": True, "restarted": []}
+    before = engine.plan.asked
+    try:
+        restarted = engine.take_over(asked)
+    except Immutable as problem:
+        raise Refusal(f"{problem}\n(`--replace` ends the pod and starts the new one)") from None
+    return {"changed": not same(before, engine.plan.asked), "restarted": restarted}
+
+
 def _delete(engine: Engine, request: dict[str, Any]) -> dict[str, Any]:
     grace = 1.0 if request.get("now") else request.get("grace")
     if grace is not None and (isinstance(grace, bool) or not isinstance(grace, int | float)):
@@ -81,7 +100,7 @@ def _restart(engine: Engine, request: dict[str, Any]) -> dict[str, Any]:
             raise Refusal(f"init container {name} is not running, and init containers run once")
         names = [name]
     for name in names:
-        engine.node.post(RestartAsked(at=engine.now(), container=name, by="restart"))
+        engine.node.post(RestartAsked(at=engine.now(), container=name, by="restart asked for"))
     return {"containers": names}
 
 
@@ -107,6 +126,7 @@ _ROUTES = {
     "get": _get,
     "events": _events,
     "processes": _processes,
+    "apply": _apply,
     "delete": _delete,
     "restart": _restart,
     "signal": _signal,

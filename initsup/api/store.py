@@ -14,7 +14,7 @@ import anyio
 import msgspec
 
 from initsup.api.failure import Failure
-from initsup.api.surroundings import namespaces, node, config_maps, secrets
+from initsup.api.surroundings import config_maps, namespaces, node, secrets
 from initsup.engine import Engine
 
 HISTORY = 4096

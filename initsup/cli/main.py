@@ -22,6 +22,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "exec": ("initsup.cli.execute:execute", "Run a command in a container"),
     "restart": ("initsup.cli.ask:restart", "Restart a container, or all of them"),
     "signal": ("initsup.cli.ask:signal", "Send a signal to a container's main process"),
+    "apply": ("initsup.cli.apply:apply", "Change a running pod to what a file says now"),
     "delete": ("initsup.cli.delete:delete", "End a pod gracefully"),
     "check": ("initsup.cli.check:check", "Check a manifest without running it"),
     "convert": ("initsup.cli.convert:convert", "Turn a manifest into TOML, YAML or JSON"),
@@ -38,7 +39,7 @@ HIDDEN = {"__complete": ("initsup.cli.completion:complete", "Print the words tha
 GROUPS = {
     "Run a pod": ("run",),
     "Look at it": ("get", "describe", "logs", "events", "wait"),
-    "Work with it": ("exec", "restart", "signal", "delete"),
+    "Work with it": ("apply", "exec", "restart", "signal", "delete"),
     "Write manifests": ("check", "convert", "explain", "schema"),
     "Set up": ("completion",),
 }

@@ -15,6 +15,8 @@ from initsup.api.client import SOCKET
 from initsup.errors import InitsupError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from initsup.cli.arguments import Parser
     from initsup.engine import Engine
     from initsup.node.node import HostNode
@@ -41,13 +43,18 @@ initsup run pod.yaml supervisor.yaml --set crashLoopBackOff.initialPeriod=1s
 
 def run(args: Namespace) -> int:
     """Run the pod; the exit code is the pod's (0 done or stopped on request, the culprit's, 124 deadline)."""
-    asked = _load(args)
+    asked: Manifest | None = _load(args)
+    assert asked is not None
     state_dir = _state_dir(args.state_dir, asked)
     lock = _make_state_dir(state_dir)
+    code = 0
     try:
-        return _supervise(asked, state_dir)
+        while asked is not None:
+            _clear(state_dir)
+            code, asked = _supervise(asked, state_dir, lambda: _load(args))
     finally:
         os.close(lock)
+    return code
 
 
 def _load(args: Namespace) -> Manifest:
@@ -76,23 +83,32 @@ def _make_state_dir(path: str) -> int:
         os.chmod(path, 0o700)
         lock = os.open(os.path.join(path, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as problem:
-        raise InitsupError(f"cannot make the state directory {path}: {problem.strerror}, name one by --state-dir") from None
+        raise InitsupError(
+            f"cannot make the state directory {path}: {problem.strerror}, name one by --state-dir"
+        ) from None
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         os.close(lock)
         raise InitsupError(f"another initsup is running in {path}, delete it first or use --state-dir") from None
-    for name in ("pod.json", "events.json", "journal.jsonl"):
-        if os.path.lexists(os.path.join(path, name)):
-            os.unlink(os.path.join(path, name))
-    if os.path.isdir(os.path.join(path, "logs")):
-        import shutil
-
-        shutil.rmtree(os.path.join(path, "logs"))
     return lock
 
 
-def _supervise(asked: Manifest, state_dir: str) -> int:
+def _clear(state_dir: str) -> None:
+    """Take away what an earlier pod has left for those who ask."""
+    from initsup.api.client import EVENTS, JOURNAL, POD
+
+    for name in (POD, EVENTS, JOURNAL):
+        if os.path.lexists(os.path.join(state_dir, name)):
+            os.unlink(os.path.join(state_dir, name))
+    if os.path.isdir(os.path.join(state_dir, "logs")):
+        import shutil
+
+        shutil.rmtree(os.path.join(state_dir, "logs"))
+
+
+def _supervise(asked: Manifest, state_dir: str, read: Callable[[], Manifest]) -> tuple[int, Manifest | None]:
+    """Run one pod: the exit code, and what is to run in its place."""
     from initsup.api.client import JOURNAL
     from initsup.core.plan import plan
     from initsup.engine import Engine
@@ -106,8 +122,9 @@ def _supervise(asked: Manifest, state_dir: str) -> int:
         journal = Journal(os.path.join(state_dir, JOURNAL), planned, wall_zero)
         engine = Engine(planned, node, journal, node.where(), host=os.uname().nodename)
         node.on_dump = lambda: _dump(engine)
+        node.on_reload = lambda: _reload(engine, node, read)
         engine.observers = _observers(engine, node)
-        return _run(engine, node, state_dir)
+        return _run(engine, node, state_dir), engine.successor
     finally:
         node.close()
 
@@ -116,7 +133,7 @@ def _observers(engine: Engine, node: HostNode) -> list[Any]:
     """The console, and systemd where it wants to be told."""
     from initsup.cli.progress import Progress
 
-    observers: list[Any] = [Progress(node.console)]
+    observers: list[Any] = [Progress(node.console), *node.watchers()]
     if "NOTIFY_SOCKET" in os.environ:
         from initsup.cli.unit import Unit
 
@@ -165,6 +182,16 @@ async def _main(engine: Engine, state_dir: str) -> None:
     socket = os.path.join(state_dir, SOCKET)
     if os.path.lexists(socket):
         os.unlink(socket)
+
+
+def _reload(engine: Engine, node: HostNode, read: Callable[[], Manifest]) -> None:
+    """Apply what the files say now; what is wrong with them is said and changes nothing."""
+    try:
+        restarted = engine.take_over(read())
+    except InitsupError as problem:
+        node.console.say(f"cannot reload: {problem}")
+    else:
+        node.console.say("reloaded" + (f", restarting {', '.join(restarted)}" if restarted else ""))
 
 
 def _dump(engine: Engine) -> str:

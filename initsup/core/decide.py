@@ -222,7 +222,8 @@ def _reason_to_kill(plan: Plan, member: Member, container: ContainerFacts, now: 
     if state.hook == "failed":
         return _kill(member, container, now + plan.grace, "FailedPostStartHook", "its postStart hook failed", False)
     if container.asked:
-        message, why = f"Container {member.name} will be restarted", f"{container.asked} asked for a restart"
+        why = container.asked
+        message = f"Container {member.name} {why}, will be restarted"
         return _kill(member, container, now + plan.grace, message, why, True)
     for kind in ("startup", "liveness"):
         probe = container.probes.get(kind)

@@ -114,7 +114,7 @@ class Evicted(Happened, frozen=True):
 
 
 class RestartAsked(Happened, frozen=True):
-    """A person wants this container restarted."""
+    """A container shall be restarted, whatever its policy says. `by` is why: `restart asked for`, `definition changed`."""
 
     container: str
     by: str = ""

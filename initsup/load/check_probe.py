@@ -58,9 +58,8 @@ def check_lifecycle(find: Findings, path: str, lifecycle: Lifecycle | None, grac
         return
     if not os:
         find.forbidden(f"{path}.stopSignal", "may not be set for containers with empty `spec.os.name`")
-    elif signal not in SIGNALS or signal in ("SIGIOT", "SIGCLD", "SIGPOLL"):
-        supported = [name for name in SIGNALS if name not in ("SIGIOT", "SIGCLD", "SIGPOLL")]
-        find.unsupported(f"{path}.stopSignal", signal, supported)
+    elif signal not in SIGNALS:
+        find.unsupported(f"{path}.stopSignal", signal, SIGNALS)
 
 
 def _check_action(find: Findings, path: str, handler: Probe | LifecycleHandler, grace: int) -> None:

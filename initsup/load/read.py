@@ -76,6 +76,8 @@ def _in_order(problems: list[Problem], paths: Sequence[str]) -> list[Problem]:
 
 def _reading(paths: Sequence[str], overrides: Sequence[str]) -> Reading:
     """Sorts the documents of all files by kind and turns them into objects."""
+    if not paths:
+        raise malformed("no file is given", "name a manifest, or - for stdin")
     problems: list[Problem] = []
     found: list[Document] = []
     for path in paths:

@@ -11,7 +11,7 @@ import resource
 from collections.abc import Callable
 
 from initsup.core.plan import Member, Plan
-from initsup.core.qos import qos_class
+from initsup.core.qos import container_needs, pod_needs, qos_class
 from initsup.core.report import Where
 from initsup.node import env, termination
 from initsup.node.attempt import Target
@@ -19,13 +19,16 @@ from initsup.node.exec_attempt import CannotRun
 from initsup.node.failures import SpawnError
 from initsup.node.fields import Context
 from initsup.node.identity import resolve
+from initsup.node.limits import Cgroup, Cgroups, limits_of, oom_score, promised
 from initsup.node.logs import Pump
 from initsup.node.machine import Machine
 from initsup.node.mounts import Mounts, View
+from initsup.node.promises import broken
 from initsup.node.reaper import Reaper
 from initsup.node.spawn import Launch, seal_descriptors, spawn
 from initsup.node.tree import Forest, Tree
 from initsup.node.volumes import Volumes
+from initsup.spec.pod import Container
 
 OnExit = Callable[[int], None]
 
@@ -38,8 +41,8 @@ class Process:
 
     def __init__(self, boxes: Boxes, tree: Tree, pid: int, on_exit: OnExit) -> None:
         self.pid = pid
+        self.tree = tree
         self._boxes = boxes
-        self._tree = tree
         self._on_exit: OnExit | None = on_exit
         self._code: int | None = None
         tree.join(pid)
@@ -65,9 +68,9 @@ class Process:
         """Kill what is there; whether all is over, which is told once."""
         if self._on_exit is None:
             return True
-        if not self._tree.kill() or self._code is None:
+        if not self.tree.kill() or self._code is None:
             return False
-        self._tree.close()
+        self.tree.close()
         on_exit, self._on_exit = self._on_exit, None
         on_exit(self._code)
         return True
@@ -83,6 +86,12 @@ class Box:
         self._boxes = boxes
         self._launch: Launch | None = None
         self._view = View()
+        self._cgroup: Cgroup | None = None
+
+    def take_over(self, member: Member) -> None:
+        """Use a changed definition from the next start on."""
+        self.spec = member.spec
+        self.target = Target(container=member.spec, pod=self._boxes.plan.full_name, address="127.0.0.1")
 
     def start(self, attempt: int, on_exit: OnExit) -> Process:
         """Start the main process of an instance. Raises CannotCreate, SpawnError, OSError."""
@@ -92,13 +101,15 @@ class Box:
             return self._start_on_terminal(attempt, on_exit)
         pipes = [pump.pipe(self.name, attempt, "stdout"), pump.pipe(self.name, attempt, "stderr")]
         try:
-            return self._spawn((self._boxes.null, *pipes), self._launch.argv, on_exit)
+            process = self._spawn((self._boxes.null, *pipes), self._launch.argv, on_exit)
         except SpawnError:
             for fd in pipes:
                 os.close(fd)
             pipes.clear()
             pump.finish(self.name)
             raise
+        else:
+            return self._confined(process)
         finally:
             for fd in pipes:
                 os.close(fd)
@@ -112,14 +123,25 @@ class Box:
         message = termination.read(self._view.termination_log, self.spec.termination_message_path)
         if termination.wants_log(self.spec.termination_message_policy, code, message):
             message = self._boxes.pump.last_lines(self.name, attempt)
-        return False, message
+        oom = False
+        if self._cgroup is not None:
+            oom = self._cgroup.oom_killed()
+            self._boxes.discard(self._cgroup)
+            self._cgroup = None
+        return oom, message
+
+    def _confined(self, process: Process) -> Process:
+        """A main process whose cgroup, if it has one, holds nothing but its tree."""
+        if self._cgroup is not None:
+            process.tree.cgroup = self._cgroup.directory
+        return process
 
     def _start_on_terminal(self, attempt: int, on_exit: OnExit) -> Process:
         master, slave = os.openpty()
         self._boxes.pump.attach(master, self.name, attempt, "stdout")
         try:
             assert self._launch is not None
-            return self._spawn((slave, slave, slave), self._launch.argv, on_exit, terminal=True)
+            return self._confined(self._spawn((slave, slave, slave), self._launch.argv, on_exit, terminal=True))
         finally:
             os.close(slave)
 
@@ -139,6 +161,7 @@ class Box:
             asked, self.spec, variables, home=env.home_directory(uid, root or "/"), own=dict(os.environ)
         )
         self._view = boxes.mounts.view(self.spec, variables, attempt)
+        self._cgroup = boxes.cgroup(self.spec, attempt)
         directory = self.spec.working_dir or (image.working_dir if image is not None else "")
         user_namespace, mount_namespace = (None, None, *self._view.namespaces)[-2:]
         return Launch(
@@ -152,6 +175,8 @@ class Box:
             user_namespace=user_namespace,
             root=self._view.root,
             identity=identity,
+            cgroups=self._cgroup.procs if self._cgroup is not None else (),
+            oom_score_adj=oom_score(asked.pod.spec, self.spec),
         )
 
     def _spawn(
@@ -212,6 +237,7 @@ class Boxes:
         self.forest = Forest(reaper)
         self._boxes = {name: Box(self, member) for name, member in plan.members.items()}
         self._doomed: list[Process] = []
+        self._cgroups: Cgroups | None = None
 
     def of(self, name: str) -> Box:
         """The box of a container."""
@@ -220,6 +246,55 @@ class Boxes:
     def prepare(self) -> None:
         """Make the volumes. Raises CannotMount."""
         self.volumes.prepare()
+
+    def take_over(self, plan: Plan) -> None:
+        """Go on with a changed manifest. Raises CannotMount when a volume cannot be written."""
+        self.plan = plan
+        self.mounts.take_over(plan.asked)
+        for name, member in plan.members.items():
+            self._boxes[name].take_over(member)
+        self.volumes.update(plan.asked)
+
+    def cgroup(self, container: Container, attempt: int) -> Cgroup | None:
+        """A cgroup for an instance that asks for resources, with what can be enforced here. Raises SpawnError."""
+        limits = limits_of(container_needs(self.plan.pod.spec, container))
+        if limits is None:
+            return None
+        return self._pod_cgroups().make(f"{container.name}-{attempt}", limits)
+
+    def discard(self, cgroup: Cgroup) -> None:
+        """An instance has ended."""
+        self._pod_cgroups().discard(cgroup)
+
+    def broken_promises(self) -> list[str]:
+        """What the pod asks for and this place cannot give. The volumes' place is only opened if that matters."""
+        spec = self.plan.pod.spec
+        needs_mounts = (
+            spec.volumes
+            or spec.host_aliases
+            or any(
+                m.spec.security_context and m.spec.security_context.read_only_root_filesystem
+                for m in self.plan.members.values()
+            )
+        )
+        return broken(self.plan.asked, self.volumes.space.way if needs_mounts else "")
+
+    def not_enforced(self) -> list[str]:
+        """Limits of the manifest that do not hold here, each with the reason."""
+        lines = []
+        for member in self.plan.members.values():
+            limits = limits_of(container_needs(self.plan.pod.spec, member.spec))
+            for controller in promised(limits) if limits is not None else ():
+                why = self._pod_cgroups().missing.get(controller)
+                if why is not None:
+                    lines.append(f"{member.name}: its {controller} limit is not enforced here: {why}")
+        return lines
+
+    def _pod_cgroups(self) -> Cgroups:
+        if self._cgroups is None:
+            pod = self.plan.pod
+            self._cgroups = Cgroups(f"initsup-{pod.metadata.uid}", limits_of(pod_needs(pod.spec)))
+        return self._cgroups
 
     def where(self) -> Where:
         """What the status tells of this host."""
@@ -239,6 +314,8 @@ class Boxes:
     def close(self) -> list[str]:
         """Take everything away; what could not be, a line each."""
         self.forest.kill_strays()
+        if self._cgroups is not None:
+            self._cgroups.close()
         self.mounts.remove()
         try:
             self.volumes.remove()

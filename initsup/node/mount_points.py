@@ -14,6 +14,7 @@ import os
 import stat
 
 _REFUSALS = (errno.EACCES, errno.EPERM, errno.EROFS)
+_TRIES = 100
 
 
 class MountPoints:
@@ -31,7 +32,10 @@ class MountPoints:
         if path in self._known:
             return True
         place = os.path.realpath(path)
-        while not self._hold(place):
+        for _ in range(_TRIES):
+            if self._hold(place):
+                self._known.add(path)
+                return True
             try:
                 self._make(place, directory)
             except (FileExistsError, FileNotFoundError):  # another pod comes or goes at the same time
@@ -40,8 +44,7 @@ class MountPoints:
                 if error.errno in _REFUSALS:
                     return False
                 raise
-        self._known.add(path)
-        return True
+        raise OSError(errno.EBUSY, "others keep making and removing it", place)
 
     def _hold(self, place: str) -> bool:
         """Whether it exists. If it is empty, others are kept from removing it."""
@@ -64,7 +67,7 @@ class MountPoints:
     def _make(self, place: str, directory: bool) -> None:
         """Make it, with all that is missing above it."""
         parent = os.path.dirname(place)
-        if not os.path.isdir(parent):
+        if not os.path.lexists(parent):
             self._make(parent, True)
         if directory:
             os.mkdir(place, 0o755)

@@ -89,6 +89,10 @@ class Mounts:
             made = self._made[container.name] = self._make(container, binds, attempt)
         return made.view
 
+    def take_over(self, manifest: Manifest) -> None:
+        """Use a changed manifest for the views that are made from now on."""
+        self._manifest = manifest
+
     def current(self, name: str) -> View | None:
         """The view of a container that has been started before, for probes, hooks and exec."""
         made = self._made.get(name)

@@ -28,11 +28,13 @@ from initsup.core.events import (
 )
 from initsup.core.plan import Plan
 from initsup.core.shutdown import SIGKILL
+from initsup.errors import InitsupError
 from initsup.node.box import Box, Boxes
 from initsup.node.console import Console, Form
 from initsup.node.failures import CannotCreate, CannotMount, SpawnError
 from initsup.node.logs import Pump
 from initsup.node.place import HANGUP, STOPS, Signals
+from initsup.node.quota import Quota
 from initsup.node.reaper import Reaper
 
 if TYPE_CHECKING:
@@ -61,9 +63,12 @@ class Instance:
 class HostNode:
     """Runs a pod's containers as processes of this host."""
 
-    def __init__(self, plan: Plan, state_dir: str, on_dump: Callable[[], str] = lambda: "") -> None:
+    def __init__(
+        self, plan: Plan, state_dir: str, on_dump: Callable[[], str] = str, on_reload: Callable[[], None] = bool
+    ) -> None:
         settings = plan.asked.settings
         self.on_dump = on_dump
+        self.on_reload = on_reload
         self._plan = plan
         self._poll = select.epoll()
         self._signals = Signals()
@@ -81,6 +86,9 @@ class HostNode:
             degraded=self._log_trouble,
         )
         self._boxes = Boxes(plan, state_dir, self._reaper, self._pump)
+        for line in self._boxes.not_enforced():
+            self.console.say(line)
+        self._check_promises()
         self._instances: dict[str, Instance] = {}
         self._events: list[Event] = []
         self._tasks: TaskGroup | None = None
@@ -155,6 +163,14 @@ class HostNode:
         except SpawnError as problem:
             raise OSError(problem.errno, problem.message) from None
 
+    def take_over(self, plan: Plan) -> None:
+        """Go on with a changed manifest."""
+        self._plan = plan
+        try:
+            self._boxes.take_over(plan)
+        except CannotMount as problem:
+            self._troubles[problem.volume] = problem.message
+
     def degraded(self) -> list[str]:
         """What does not work as it should."""
         return [f"{name}: {text}" if name else text for name, text in self._troubles.items()]
@@ -162,6 +178,10 @@ class HostNode:
     def where(self) -> Where:
         """What the status tells of this host."""
         return self._boxes.where()
+
+    def watchers(self) -> list[Quota]:
+        """Who must look at something from time to time."""
+        return [Quota(self._boxes.volumes)]
 
     def close(self) -> None:
         """End whatever is left, and give everything back."""
@@ -172,6 +192,17 @@ class HostNode:
             self.console.say(line)
         self.console.close()
         self._poll.close()
+
+    def _check_promises(self) -> None:
+        """Raise InitsupError when something is promised that cannot be kept here; say it where that is accepted."""
+        broken = self._boxes.broken_promises()
+        if self._plan.asked.settings.best_effort:
+            for line in broken:
+                self.console.say(f"not given here: {line}")
+        elif broken:
+            self.close()
+            hint = "run with --best-effort to do without"
+            raise InitsupError("\n".join(("this place cannot give what the pod asks for:", *broken, f"({hint})")))
 
     # -- starting and ending ----------------------------------------------------------------------------------------
 
@@ -295,6 +326,8 @@ class HostNode:
             self._stops += 1
             again = self._stops > 1 or at_once
             self._events.append(StopAsked(at=_now(), kill=again, by=signal.Signals(number).name))
+        elif number == HANGUP:
+            self.on_reload()
         elif number == signal.SIGUSR1:
             print(self.on_dump(), file=sys.stderr, flush=True)
 

@@ -8,7 +8,8 @@ installs a handler.
 | SIGTERM, SIGINT           | end the pod gracefully; the second one ends it at once (SIGKILL)  |
 | SIGQUIT                   | end the pod at once                                               |
 | SIGPWR, SIGRTMIN+3, +4    | end the pod gracefully (how a PID 1 is asked to power off)        |
-| SIGHUP                    | the terminal is gone: end the pod gracefully; elsewhere: nothing  |
+| SIGHUP                    | read the files again and apply them; when a terminal is stdin,    |
+|                           | it is gone: end the pod gracefully                                |
 | SIGUSR1                   | print the facts on stderr                                         |
 | SIGCHLD                   | reap                                                              |
 """

@@ -319,3 +319,8 @@ def test_the_path_is_shown_as_it_was_given(write: Write, tmp_path: Path, monkeyp
     with pytest.raises(InvalidManifest) as caught:
         load(["a.yaml"])
     assert str(caught.value) == "a.yaml:8: spec.containers[0].comand: unknown field, did you mean command?"
+
+
+def test_no_file_at_all() -> None:
+    with pytest.raises(InvalidManifest, match="no file is given"):
+        load([])

@@ -9,37 +9,12 @@ from typing import Any
 import pytest
 
 from .conftest import Errors
+from .given import FIRST, ONE_ACTION, c, mounting, pod, row
 
 LABEL = (
     "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an "
     "alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
 )
-FIRST = "spec.containers[0]"
-ONE_ACTION = {"exec": {"command": ["true"]}}
-
-
-def pod(*containers: dict[str, Any], metadata: Any = None, **spec: Any) -> dict[str, Any]:
-    """A pod; without containers it has one that is valid."""
-    listed = list(containers) or [{"name": "c", "command": ["true"]}]
-    meta = {"name": "p", **(metadata or {})}
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": {"containers": listed, **spec}}
-
-
-def c(name: str = "c", **fields: Any) -> dict[str, Any]:
-    """A container that is valid but for some fields."""
-    return {"name": name, "command": ["true"], **fields}
-
-
-def mounting(source: dict[str, Any], **fields: Any) -> dict[str, Any]:
-    """A pod whose container mounts its only volume."""
-    return pod(c(volumeMounts=[{"name": "v", "mountPath": "/v", **fields}]), volumes=[{"name": "v", **source}])
-
-
-def row(rule: str, given: dict[str, Any], *said: str) -> object:
-    """A pod, and everything that has to be said about it."""
-    return pytest.param(given, list(said), id=rule)
-
-
 METADATA = [
     row("a name of digits is valid", pod(metadata={"name": "123"})),
     row("a name may have dots", pod(metadata={"name": "a.b"})),
