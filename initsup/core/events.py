@@ -114,7 +114,7 @@ class Evicted(Happened, frozen=True):
 
 
 class RestartAsked(Happened, frozen=True):
-    """A container shall be restarted, whatever its policy says. `by` is why: `restart asked for`, `definition changed`."""
+    """A container shall be restarted, whatever its policy says. `by` is why: "restart asked for", for example."""
 
     container: str
     by: str = ""

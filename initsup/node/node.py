@@ -28,7 +28,7 @@ from initsup.core.events import (
 )
 from initsup.core.plan import Plan
 from initsup.core.shutdown import SIGKILL
-from initsup.errors import InitsupError
+from initsup.errors import UsageError
 from initsup.node.box import Box, Boxes
 from initsup.node.console import Console, Form
 from initsup.node.failures import CannotCreate, CannotMount, SpawnError
@@ -63,12 +63,13 @@ class Instance:
 class HostNode:
     """Runs a pod's containers as processes of this host."""
 
-    def __init__(
-        self, plan: Plan, state_dir: str, on_dump: Callable[[], str] = str, on_reload: Callable[[], None] = bool
-    ) -> None:
+    def __init__(self, plan: Plan, state_dir: str) -> None:
+        """Raises UsageError when the pod is promised what this place cannot give."""
         settings = plan.asked.settings
-        self.on_dump = on_dump
-        self.on_reload = on_reload
+        self.on_dump: Callable[[], str] = str
+        """What to print for SIGUSR1."""
+        self.on_reload: Callable[[], None] = lambda: None
+        """What to do for SIGHUP."""
         self._plan = plan
         self._poll = select.epoll()
         self._signals = Signals()
@@ -86,14 +87,12 @@ class HostNode:
             degraded=self._log_trouble,
         )
         self._boxes = Boxes(plan, state_dir, self._reaper, self._pump)
-        for line in self._boxes.not_enforced():
-            self.console.say(line)
-        self._check_promises()
         self._instances: dict[str, Instance] = {}
         self._events: list[Event] = []
         self._tasks: TaskGroup | None = None
         self._early: list[Attempt] = []
         self._stops = 0
+        self._check_promises()
 
     # -- Node -------------------------------------------------------------------------------------------------------
 
@@ -194,7 +193,9 @@ class HostNode:
         self._poll.close()
 
     def _check_promises(self) -> None:
-        """Raise InitsupError when something is promised that cannot be kept here; say it where that is accepted."""
+        """Say which limits do not hold here; refuse what is promised and cannot be kept, unless that is accepted."""
+        for line in self._boxes.not_enforced():
+            self.console.say(line)
         broken = self._boxes.broken_promises()
         if self._plan.asked.settings.best_effort:
             for line in broken:
@@ -202,7 +203,7 @@ class HostNode:
         elif broken:
             self.close()
             hint = "run with --best-effort to do without"
-            raise InitsupError("\n".join(("this place cannot give what the pod asks for:", *broken, f"({hint})")))
+            raise UsageError("\n".join(("this place cannot give what the pod asks for:", *broken, f"({hint})")))
 
     # -- starting and ending ----------------------------------------------------------------------------------------
 
