@@ -17,7 +17,7 @@ from initsup.core.actions import Action, Finish, Kill, Refuse, Remove, RestartAl
 from initsup.core.apply import apply, begin
 from initsup.core.change import FORBIDDEN, compare
 from initsup.core.decide import decide
-from initsup.core.events import Began, Event, Looked, RestartAsked
+from initsup.core.events import Began, Event, Looked, Probed, RestartAsked
 from initsup.core.narrate import Notice, narrate
 from initsup.core.plan import Plan, plan
 from initsup.core.report import Where, report
@@ -29,6 +29,9 @@ from initsup.spec.manifest import Manifest
 
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
+
+Take = Callable[[str, bytes], None]
+"""Gets what a container has written: "stdout" or "stderr", and the bytes."""
 
 # Began(action) is all there is to these; the others are carried out by the node.
 _RECORDED_ONLY = (Finish, Kill, Refuse, Remove, RestartAll, Stop)
@@ -65,8 +68,31 @@ class Node(Protocol):
     ) -> Command:
         """Run a command in a running container on these descriptors. Raises OSError when it cannot be started."""
 
+    def processes(self, container: str) -> list[int]:
+        """The pids of all processes of a container, its main process first; none when it does not run."""
+
+    def attach(self, container: str, attempt: int, take: Take) -> Attachment:
+        """Join the streams of a running container. Raises OSError when it is not running."""
+
+    def listen(self, container: str, take: Take) -> None:
+        """Hand on what a container writes from now on, until `unlisten`."""
+
+    def unlisten(self, container: str, take: Take) -> None:
+        """Stop to do so."""
+
     def degraded(self) -> list[str]:
         """What does not work as it should, a line each."""
+
+
+class Attachment(Protocol):
+    """A container's streams. `input` is a descriptor that does not block, -1 when the container takes no input."""
+
+    @property
+    def input(self) -> int:
+        """Where to write; for a container on a terminal that is the terminal."""
+
+    def close(self, *, with_input: bool) -> None:
+        """Let go. `with_input`: input was joined, too, which ends it for good where stdinOnce is set."""
 
 
 class Command(Protocol):
@@ -109,6 +135,8 @@ class Engine:
         self.created = self.now()
         self.successor: Manifest | None = None
         """What is to run in this pod's place when it has ended."""
+        self.probed: dict[tuple[str, str, str], int] = {}
+        """How many attempts of probes there were: container, probe, outcome → count."""
         self.facts = begin(planned, self.created)
         self._fresh: list[Notice] = []
         self._lacking: list[str] = []
@@ -145,6 +173,9 @@ class Engine:
             for notice in narrate(self.plan, self.facts, event):
                 self.notices.add(notice, self.wall(event.at))
                 self._fresh.append(notice)
+            if isinstance(event, Probed):
+                key = (event.container, event.probe, event.outcome)
+                self.probed[key] = self.probed.get(key, 0) + 1
             self.journal.add(event)
             self.facts = apply(self.plan, self.facts, event)
 

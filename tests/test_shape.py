@@ -16,6 +16,7 @@ import pytest
 from initsup.cli.main import load as load_verb
 from initsup.load.read import load as read
 from initsup.spec.settings import SupervisorConfiguration
+from tests import fields
 
 ROOT = Path(__file__).parent.parent
 CONFIGS = sorted(path for path in (ROOT / "configs").rglob("*") if path.suffix in {".toml", ".yaml", ".json"})
@@ -112,7 +113,7 @@ def test_readme_lists_every_setting_with_its_default() -> None:
     assert every - listed == {"apiVersion", "kind", "metadata"}
     example = str(ROOT / "configs/minimal.toml")
     overrides = [f"{name}={default.strip('`')}" for name, default in rows.items() if default.startswith("`")]
-    assert len(overrides) == len(rows) - 2  # images and inheritEnv are empty
+    assert len(overrides) == len(rows) - 3  # images, listen and inheritEnv are empty
     assert read([example], overrides).settings == read([example]).settings
 
 
@@ -120,6 +121,12 @@ def test_readme_lists_every_setting_with_its_default() -> None:
 def test_toml_in_readme_is_a_valid_pod(number: int, tmp_path: Path) -> None:
     (tmp_path / "pod.toml").write_text(blocks("toml")[number])
     read([str(tmp_path / "pod.toml")])
+
+
+def test_the_table_of_fields_is_up_to_date() -> None:
+    found = fields.MARKS.search(README)
+    assert found
+    assert found[0].strip() == fields.text().strip(), "run python -m tests.fields"
 
 
 def test_yaml_in_readme_is_valid(tmp_path: Path) -> None:

@@ -15,6 +15,8 @@ from typing import IO, Any
 from initsup.errors import InitsupError, UsageError
 
 SOCKET = "control.sock"
+API_SOCKET = "api.sock"
+KUBECONFIG = "kubeconfig"
 POD = "pod.json"
 EVENTS = "events.json"
 JOURNAL = "journal.jsonl"

@@ -9,20 +9,20 @@ from __future__ import annotations
 import os
 import socket
 import struct
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anyio
 
-from initsup.errors import InitsupError
+from initsup.api.client import API_SOCKET, KUBECONFIG
+from initsup.api.sockets import bind_tcp, bind_unix
 
 if TYPE_CHECKING:
     from anyio.abc import ByteStream, TaskGroup
 
     from initsup.api.cluster import Cluster
+    from initsup.api.credential import Credential
     from initsup.engine import Engine
 
-SOCKET = "api.sock"
-KUBECONFIG = "kubeconfig"
 MAX_CLIENTS = 256
 """Connections at a time, over all ways in; more wait in the kernel's queue."""
 FAREWELL = 1.0
@@ -45,19 +45,22 @@ _MODULES = (
 class Door:
     """All ways in to one pod's API."""
 
-    def __init__(self, engine: Engine, state_dir: str) -> None:
+    def __init__(self, engine: Engine, state_dir: str, tcp: socket.socket | None = None) -> None:
+        """`tcp` listens already. Raises InitsupError when the kubeconfig cannot be written."""
         self._engine = engine
         self._state_dir = state_dir
         self._tasks: TaskGroup | None = None
-        self._tcp: list[tuple[socket.socket, _Secret]] = []
+        self._tcp: list[tuple[socket.socket, Credential]] = []
         self._cluster: Cluster | None = None
         self._loading = anyio.Lock()
         self._room = anyio.Semaphore(MAX_CLIENTS)
+        if tcp is not None:
+            self._open(tcp)
 
     async def serve(self, over: anyio.Event) -> None:
         """Let clients in until `over`; then those who are there get the last word."""
         try:
-            listener = bind_unix(self._state_dir, SOCKET)
+            listener = bind_unix(self._state_dir, API_SOCKET)
         except OSError as problem:
             self._engine.lacks(f"cannot listen in {self._state_dir}: {problem.strerror}")
             await over.wait()
@@ -65,29 +68,27 @@ class Door:
         async with anyio.create_task_group() as tasks:
             self._tasks = tasks
             tasks.start_soon(self._accept, listener, None)
-            for tcp, secret in self._tcp:
-                tasks.start_soon(self._accept, tcp, secret)
+            for tcp, credential in self._tcp:
+                tasks.start_soon(self._accept, tcp, credential)
             await over.wait()
             await self._close(tasks)
         for one in (listener, *(tcp for tcp, _ in self._tcp)):
             one.close()
 
-    def open_tcp(self, address: str) -> str:
-        """Listen at HOST:PORT (port 0: any), write the kubeconfig and return its path. Raises InitsupError."""
-        tcp = _bind_tcp(address)
-        secret = _Secret(tcp)
-        path = os.path.join(self._state_dir, KUBECONFIG)
-        secret.write_kubeconfig(path, self._engine)
-        self._tcp.append((tcp, secret))
-        if self._tasks is not None:
-            self._tasks.start_soon(self._accept, tcp, secret)
-        return path
-
     def kubeconfig(self) -> str:
-        """The path of the kubeconfig; listens on a port of the loopback interface if nothing listens yet."""
+        """The path of the kubeconfig; a port of the loopback interface is opened if none is. Raises InitsupError."""
         if not self._tcp:
-            return self.open_tcp("127.0.0.1:0")
+            self._open(bind_tcp("127.0.0.1:0"))
         return os.path.join(self._state_dir, KUBECONFIG)
+
+    def _open(self, tcp: socket.socket) -> None:
+        from initsup.api.credential import Credential
+
+        credential = Credential(tcp)
+        credential.write_kubeconfig(os.path.join(self._state_dir, KUBECONFIG), self._engine)
+        self._tcp.append((tcp, credential))
+        if self._tasks is not None:
+            self._tasks.start_soon(self._accept, tcp, credential)
 
     async def _close(self, tasks: TaskGroup) -> None:
         if self._cluster is not None:
@@ -97,7 +98,7 @@ class Door:
                 await anyio.sleep(FAREWELL if self._cluster.was_asked_lately() else 0)
         tasks.cancel_scope.cancel()
 
-    async def _accept(self, listener: socket.socket, secret: _Secret | None) -> None:
+    async def _accept(self, listener: socket.socket, credential: Credential | None) -> None:
         while True:
             await self._room.acquire()
             try:
@@ -115,20 +116,20 @@ class Door:
                 self._room.release()
                 raise
             assert self._tasks is not None
-            self._tasks.start_soon(self._client, connection, secret)
+            self._tasks.start_soon(self._client, connection, credential)
 
-    async def _client(self, connection: socket.socket, secret: _Secret | None) -> None:
+    async def _client(self, connection: socket.socket, credential: Credential | None) -> None:
         try:
-            if secret is None and not _may(connection):
+            if credential is None and not _may(connection):
                 connection.close()
                 return
             cluster = await self._load()
-            stream = await self._stream(connection, secret)
+            stream = await self._stream(connection, credential)
             if stream is None:
                 return
             from initsup.api.http import Connection
 
-            token = None if secret is None else secret.token
+            token = None if credential is None else credential.token
             try:
                 await Connection(stream, cluster.answer, token, "initsup:owner").serve()
             finally:
@@ -139,9 +140,9 @@ class Door:
         finally:
             self._room.release()
 
-    async def _stream(self, connection: socket.socket, secret: _Secret | None) -> ByteStream | None:
+    async def _stream(self, connection: socket.socket, credential: Credential | None) -> ByteStream | None:
         """The connection as a stream; None when there can be none."""
-        if secret is None:
+        if credential is None:
             return await anyio.abc.UNIXSocketStream.from_socket(connection)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         stream = await anyio.abc.SocketStream.from_socket(connection)
@@ -152,7 +153,7 @@ class Door:
         try:
             with anyio.fail_after(HANDSHAKE):
                 return await TLSStream.wrap(
-                    stream, server_side=True, ssl_context=secret.context(), standard_compatible=False
+                    stream, server_side=True, ssl_context=credential.context(), standard_compatible=False
                 )
         except (SSLError, OSError, anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError):
             await anyio.aclose_forcefully(stream)
@@ -173,109 +174,6 @@ class Door:
                 assert self._tasks is not None
                 self._tasks.start_soon(self._cluster.store.follow)
         return self._cluster
-
-
-class _Secret:
-    """What a client on TCP must know, and what it can know us by."""
-
-    def __init__(self, tcp: socket.socket) -> None:
-        from secrets import token_urlsafe
-
-        from initsup.api.certificate import certificate
-
-        host, port = tcp.getsockname()[:2]
-        wild = host in ("0.0.0.0", "::")
-        self.token = token_urlsafe(32)
-        self._server = f"https://{'127.0.0.1' if wild else f'[{host}]' if ':' in host else host}:{port}"
-        self._certificate, self._key = certificate(_own_addresses() if wild else (host,))
-        self._context: Any = None
-
-    def context(self) -> Any:
-        """The TLS context, made at the first client."""
-        if self._context is None:
-            import ssl
-
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.minimum_version = ssl.TLSVersion.TLSv1_2
-            with open(os.memfd_create("key", os.MFD_CLOEXEC), "wb") as file:  # ssl(3) reads files only
-                file.write(self._certificate + self._key)
-                file.flush()
-                context.load_cert_chain(f"/proc/self/fd/{file.fileno()}")
-            self._context = context
-        return self._context
-
-    def write_kubeconfig(self, path: str, engine: Engine) -> None:
-        """Write the kubeconfig, for this user's eyes only. Raises InitsupError."""
-        import base64
-        import json
-
-        name = engine.plan.pod.metadata.name
-        authority = base64.b64encode(self._certificate).decode()
-        namespace = engine.plan.pod.metadata.namespace or "default"
-        tree = {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "current-context": name,
-            "clusters": [
-                {"name": name, "cluster": {"server": self._server, "certificate-authority-data": authority}}
-            ],
-            "users": [{"name": name, "user": {"token": self.token}}],
-            "contexts": [{"name": name, "context": {"cluster": name, "user": name, "namespace": namespace}}],
-        }
-        try:
-            descriptor = os.open(path + ".new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-            with open(descriptor, "w", encoding="utf-8") as file:
-                json.dump(tree, file, indent=1)
-            os.rename(path + ".new", path)
-        except OSError as problem:
-            raise InitsupError(f"cannot write {path}: {problem.strerror}") from None
-
-
-def bind_unix(state_dir: str, name: str) -> socket.socket:
-    """Bind and listen. It is bound through the directory's descriptor: a path may be longer than sun_path.
-
-    Raises OSError when the place does not allow it.
-    """
-    path = os.path.join(state_dir, name)
-    if os.path.lexists(path):
-        os.unlink(path)
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-    directory = os.open(state_dir, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    mask = os.umask(0o177)
-    try:
-        listener.bind(f"/proc/self/fd/{directory}/{name}")
-    except OSError:
-        listener.close()
-        raise
-    finally:
-        os.umask(mask)
-        os.close(directory)
-    listener.listen(128)
-    return listener
-
-
-def _bind_tcp(address: str) -> socket.socket:
-    """Raises InitsupError."""
-    host, colon, port = address.rpartition(":")
-    host = host.removeprefix("[").removesuffix("]")
-    host = "127.0.0.1" if host == "localhost" else host
-    if not colon or not port.isdecimal() or int(port) > 65535 or not host:
-        raise InitsupError(f"cannot listen at {address!r}: an address and a port are needed, such as 127.0.0.1:6443")
-    tcp = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-    tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        tcp.bind((host, int(port)))
-        tcp.listen(128)
-    except OSError as problem:
-        tcp.close()
-        raise InitsupError(f"cannot listen at {address}: {problem.strerror or problem}") from None
-    return tcp
-
-
-def _own_addresses() -> tuple[str, ...]:
-    from initsup.node.machine import Machine
-
-    return tuple(dict.fromkeys(("127.0.0.1", "::1", *Machine().ips)))
 
 
 def _may(connection: socket.socket) -> bool:

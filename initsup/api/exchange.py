@@ -10,7 +10,10 @@ import msgspec
 from initsup.api.failure import Failure, bad_request
 
 JSON = "application/json"
-_TRUE, _FALSE = frozenset(("1", "t", "T", "TRUE", "true", "True")), frozenset(("0", "f", "F", "FALSE", "false", "False"))
+_TRUE, _FALSE = (
+    frozenset(("1", "t", "T", "TRUE", "true", "True")),
+    frozenset(("0", "f", "F", "FALSE", "false", "False")),
+)
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):

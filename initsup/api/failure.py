@@ -93,6 +93,4 @@ def invalid(kind: str, name: str, *problems: tuple[str, str, str]) -> Failure:
     causes = [{"reason": reason, "message": message, "field": field} for field, reason, message in problems]
     told = [f"{field}: {message}" for field, _, message in problems]
     text = told[0] if len(told) == 1 else f"[{', '.join(told)}]"
-    return Failure(
-        422, f'{kind} "{name}" is invalid: {text}', details={"name": name, "kind": kind, "causes": causes}
-    )
+    return Failure(422, f'{kind} "{name}" is invalid: {text}', details={"name": name, "kind": kind, "causes": causes})

@@ -27,6 +27,7 @@ BODY = 30.0
 STUCK = 60.0
 """Seconds in which a client must take a whole answer."""
 _READ = 65536
+_MIGHT_SWITCH: Any = h11.MIGHT_SWITCH_PROTOCOL  # type: ignore[attr-defined]
 
 Route = Callable[[Request], Awaitable[Answer]]
 _GONE = (anyio.EndOfStream, anyio.ClosedResourceError, anyio.BrokenResourceError, OSError)
@@ -176,7 +177,7 @@ class Connection:
             ("Content-Length", str(len(answer.body))),
             *answer.headers,
         ]
-        if self._h11.their_state not in (h11.DONE, h11.MIGHT_SWITCH_PROTOCOL):
+        if self._h11.their_state not in (h11.DONE, _MIGHT_SWITCH):
             headers.append(("Connection", "close"))
         events = [h11.Response(status_code=answer.code, headers=headers)]
         with anyio.fail_after(STUCK):
@@ -212,7 +213,7 @@ class Connection:
         scope.cancel()
 
     async def _upgrade(self, answer: Upgrade) -> None:
-        if self._h11.their_state is not h11.MIGHT_SWITCH_PROTOCOL:
+        if self._h11.their_state is not _MIGHT_SWITCH:
             await self._write(refusal(bad_request("Upgrade request required")))
             return
         headers = [("Connection", "Upgrade"), ("Upgrade", answer.protocol), *answer.headers]

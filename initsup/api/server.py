@@ -15,9 +15,10 @@ import anyio
 import msgspec
 from anyio.abc import TaskGroup
 
-from initsup.api.client import SOCKET
+from initsup.api.door import Door
 from initsup.api.routes import Refusal, answer, running_container
 from initsup.engine import Engine
+from initsup.errors import InitsupError
 
 MAX_REQUEST = 1 << 20
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
@@ -28,37 +29,17 @@ FAREWELL = 1.0
 """Seconds that clients have, once the pod is finished, to take the last answer."""
 
 
-def listen(state_dir: str) -> socket.socket:
-    """Bind and listen. It is bound through the directory's descriptor: a path may be longer than sun_path.
-
-    Raises OSError when the place does not allow it.
-    """
-    path = os.path.join(state_dir, SOCKET)
-    if os.path.lexists(path):
-        os.unlink(path)
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-    directory = os.open(state_dir, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    mask = os.umask(0o177)
-    try:
-        listener.bind(f"/proc/self/fd/{directory}/{SOCKET}")
-    finally:
-        os.umask(mask)
-        os.close(directory)
-    listener.listen(128)
-    return listener
-
-
-async def serve(engine: Engine, listener: socket.socket, over: anyio.Event) -> None:
+async def serve(engine: Engine, listener: socket.socket, door: Door, over: anyio.Event) -> None:
     """Answer clients until `over`; those who wait for a change then get the last word."""
     async with anyio.create_task_group() as clients:
-        async with anyio.create_task_group() as door:
-            door.start_soon(_accept, engine, listener, clients)
+        async with anyio.create_task_group() as entry:
+            entry.start_soon(_accept, engine, listener, door, clients)
             await over.wait()
-            door.cancel_scope.cancel()
+            entry.cancel_scope.cancel()
         clients.cancel_scope.deadline = anyio.current_time() + FAREWELL
 
 
-async def _accept(engine: Engine, listener: socket.socket, clients: TaskGroup) -> None:
+async def _accept(engine: Engine, listener: socket.socket, door: Door, clients: TaskGroup) -> None:
     while True:
         await anyio.wait_readable(listener)
         if engine.facts.finished:
@@ -72,7 +53,7 @@ async def _accept(engine: Engine, listener: socket.socket, clients: TaskGroup) -
             await engine.change()
             continue
         connection.setblocking(False)
-        clients.start_soon(_client, engine, connection)
+        clients.start_soon(_client, engine, door, connection)
 
 
 def _may(connection: socket.socket) -> bool:
@@ -80,7 +61,7 @@ def _may(connection: socket.socket) -> bool:
     return uid in (0, os.geteuid())
 
 
-async def _client(engine: Engine, connection: socket.socket) -> None:
+async def _client(engine: Engine, door: Door, connection: socket.socket) -> None:
     fds: list[int] = []
     try:
         if not _may(connection):
@@ -90,6 +71,8 @@ async def _client(engine: Engine, connection: socket.socket) -> None:
             return
         if request.get("verb") == "exec":
             await _exec(engine, connection, request, fds)
+        elif request.get("verb") == "kubeconfig":
+            await _send(connection, _kubeconfig(door))
         elif request.get("watch"):
             await _watch(engine, connection, request)
         else:
@@ -100,6 +83,14 @@ async def _client(engine: Engine, connection: socket.socket) -> None:
         for fd in fds:
             os.close(fd)
         connection.close()
+
+
+def _kubeconfig(door: Door) -> dict[str, Any]:
+    """The path of the kubeconfig, with which kubectl can come from now on."""
+    try:
+        return {"path": door.kubeconfig()}
+    except InitsupError as problem:
+        return {"error": str(problem), "code": problem.exit_code}
 
 
 async def _receive(connection: socket.socket, fds: list[int]) -> dict[str, Any] | None:

@@ -53,18 +53,12 @@ class Store:
         self._oldest = self.version
         self._changed = anyio.Event()
         self._watchers = 0
-        for resource, found in (
-            ("namespaces", namespaces(engine)),
-            ("nodes", [node(engine)]),
-            ("configmaps", config_maps(engine)),
-            ("secrets", secrets(engine)),
-        ):
+        self._asked: object = None
+        for resource in ("pods", "events", "namespaces", "nodes", "configmaps", "secrets", "services"):
             self._objects[resource] = {}
-            for one in found:
-                self._put(resource, one)
-        self._objects["pods"] = {}
-        self._objects["events"] = {}
-        self._objects["services"] = {}
+        for space in namespaces(engine):
+            self._put("namespaces", space)
+        self._put("nodes", node(engine))
         self.refresh()
 
     def all(self, resource: str) -> list[Object]:
@@ -119,18 +113,28 @@ class Store:
         gone = engine.facts.finished and engine.facts.deleted is not None
         name = engine.plan.pod.metadata.name
         if not gone:
-            self._put("pods", engine.pod())
+            self._put("pods", _pod(engine))
         elif name in self._objects["pods"]:
             self._remove("pods", name)
         if not gone or before == self.version:
             for event in engine.events()["items"]:
                 self._put("events", event)
+        if self._asked is not engine.plan.asked:
+            self._asked = engine.plan.asked
+            self._put_all("configmaps", config_maps(engine))
+            self._put_all("secrets", secrets(engine))
         if self.version != before:
             self._wake()
 
     def _wake(self) -> None:
         self._changed.set()
         self._changed = anyio.Event()
+
+    def _put_all(self, resource: str, objects: list[Object]) -> None:
+        for name in set(self._objects[resource]) - {one["metadata"]["name"] for one in objects}:
+            self._remove(resource, name)
+        for one in objects:
+            self._put(resource, one)
 
     def _put(self, resource: str, one: Object) -> None:
         name = one["metadata"]["name"]
@@ -160,3 +164,10 @@ class Store:
     def _next(self) -> int:
         self.version += 1
         return self.version
+
+
+def _pod(engine: Engine) -> Object:
+    """The pod, with what admission would have put in."""
+    pod = engine.pod()
+    pod["spec"].setdefault("serviceAccountName", "default")
+    return pod

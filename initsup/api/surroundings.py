@@ -8,7 +8,7 @@ from typing import Any
 from initsup.engine import Engine
 from initsup.spec.base import to_dict
 
-VERSION = "v1.34.0"
+VERSION = "v1.36.0"
 """The level of the Kubernetes API that is spoken here."""
 
 
@@ -37,7 +37,7 @@ def namespaces(engine: Engine) -> list[dict[str, Any]]:
 
 
 def node(engine: Engine) -> dict[str, Any]:
-    """This host as a v1 Node."""
+    """The host, as a v1 Node."""
     at = engine.clock(engine.created)
     return {
         "apiVersion": "v1",

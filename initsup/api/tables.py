@@ -13,7 +13,6 @@ Object = dict[str, Any]
 Cells = list[Any]
 
 
-
 def _pod(pod: Object, now: float) -> Cells:
     return list(row(pod, now))
 

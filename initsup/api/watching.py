@@ -21,11 +21,12 @@ from initsup.api.store import Change, Store
 class Watch:
     """One client's watch of a resource. Raises Failure when the request makes no sense."""
 
-    def __init__(self, store: Store, resource: str, selection: Selection, request: Request) -> None:
+    def __init__(self, store: Store, resource: str, selection: Selection, request: Request,
+                 shown: Form | None = None) -> None:  # fmt: skip
         self._store = store
         self._resource = resource
         self._selection = selection
-        self._form: Form = form(request)
+        self._form = shown or form(request)
         self._first = True
         self._timeout = request.number("timeoutSeconds")
         store.refresh()
@@ -99,7 +100,7 @@ class Watch:
             return b""
         one = change.after or change.before
         assert one is not None
-        key = (kind, self._form.shape, self._form.include, self._first)
+        key = (kind, type(self._form), self._form.shape, self._form.include, self._first)
         if key not in change.shown:
             change.shown = {**change.shown, key: self._event(kind, one)}
         self._first = False

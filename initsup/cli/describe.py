@@ -41,9 +41,20 @@ def describe(args: Namespace) -> int:
 
     place = state_dir(args, pod_name(args.words))
     pod = client.get_pod(place)
-    events = client.get_events(place) if args.show_events else None
+    events = _read_events(place) if args.show_events else None
     print("\n".join(align(text(pod, events, time.time()))))
     return 0
+
+
+def _read_events(place: str) -> dict[str, Any] | None:
+    """The events; None where a run that was killed has left none."""
+    from initsup.api import client
+    from initsup.errors import InitsupError
+
+    try:
+        return client.get_events(place)
+    except InitsupError:
+        return None
 
 
 def text(pod: dict[str, Any], events: dict[str, Any] | None, now: float) -> list[str]:

@@ -11,10 +11,11 @@ import time
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
-from initsup.api.client import SOCKET
+from initsup.api.client import API_SOCKET, KUBECONFIG, SOCKET
 from initsup.errors import InitsupError
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable
 
     from initsup.cli.arguments import Parser
@@ -31,10 +32,16 @@ def arguments(parser: Parser) -> None:
     parser.add_argument(
         "--console", choices=("auto", "text", "json", "raw", "none"), help="how output is printed (console.format)"
     )
+    parser.add_argument(
+        "--listen", metavar="ADDRESS", help="let kubectl in at this address and port, such as 127.0.0.1:6443"
+    )
     parser.flag("--best-effort", help="run also where a promise of isolation or safety cannot be kept")
     parser.examples("""
 # Run a pod until it ends or Ctrl-C
 initsup run pod.yaml
+
+# Let kubectl in as well, for which `initsup kubeconfig` writes what it needs
+initsup run pod.yaml --listen 127.0.0.1:6443
 
 # The settings in a file of their own, and one of them from here
 initsup run pod.yaml supervisor.yaml --set crashLoopBackOff.initialPeriod=1s
@@ -63,6 +70,8 @@ def _load(args: Namespace) -> Manifest:
     overrides = list(args.set)
     if args.console:
         overrides.append(f"console.format={args.console}")
+    if args.listen:
+        overrides.append(f"listen={args.listen}")
     if args.best_effort:
         overrides.append("bestEffort=true")
     return load(args.files, overrides)
@@ -144,11 +153,12 @@ def _observers(engine: Engine, node: HostNode) -> list[Any]:
 def _run(engine: Engine, node: HostNode, state_dir: str) -> int:
     from initsup.core.report import exit_code
 
+    tcp = _listen(engine)
     engine.step()
     if not engine.facts.finished:
         import anyio
 
-        anyio.run(_main, engine, state_dir)
+        anyio.run(_main, engine, state_dir, tcp)
     else:
         _keep(engine, state_dir)
     engine.journal.close()
@@ -159,29 +169,43 @@ def _run(engine: Engine, node: HostNode, state_dir: str) -> int:
     return code
 
 
-async def _main(engine: Engine, state_dir: str) -> None:
+def _listen(engine: Engine) -> socket.socket | None:
+    """Bind the address that was asked for, before anything is started. Raises InitsupError when it cannot be had."""
+    address = engine.plan.asked.settings.listen
+    if not address:
+        return None
+    from initsup.api.sockets import bind_tcp
+
+    return bind_tcp(address)
+
+
+async def _main(engine: Engine, state_dir: str, tcp: socket.socket | None) -> None:
     import gc
 
     import anyio
 
-    from initsup.api.server import listen, serve
+    from initsup.api.door import Door
+    from initsup.api.server import serve
+    from initsup.api.sockets import bind_unix
 
     over = anyio.Event()
+    door = Door(engine, state_dir, tcp)
     async with anyio.create_task_group() as tasks:
+        tasks.start_soon(door.serve, over)
         try:
-            listener = listen(state_dir)
+            listener = bind_unix(state_dir, SOCKET)
         except OSError as problem:
             engine.lacks(f"cannot listen in {state_dir}: {problem.strerror}")
         else:
-            tasks.start_soon(serve, engine, listener, over)
+            tasks.start_soon(serve, engine, listener, door, over)
         gc.collect()
         gc.freeze()
         await engine.run()
         _keep(engine, state_dir)
         over.set()
-    socket = os.path.join(state_dir, SOCKET)
-    if os.path.lexists(socket):
-        os.unlink(socket)
+    for name in (SOCKET, API_SOCKET, KUBECONFIG):
+        if os.path.lexists(os.path.join(state_dir, name)):
+            os.unlink(os.path.join(state_dir, name))
 
 
 def _reload(engine: Engine, node: HostNode, read: Callable[[], Manifest]) -> None:

@@ -64,8 +64,8 @@ def check_settings(settings: SupervisorConfiguration) -> Findings:
     find = Findings()
     periods = settings.crash_loop_back_off
     for field, seconds in (("initialPeriod", periods.initial_period), ("maxPeriod", periods.max_period)):
-        if not 0 < seconds < float("inf"):
-            find.invalid(f"crashLoopBackOff.{field}", seconds, "must be greater than 0")
+        if not 0 <= seconds < float("inf"):
+            find.invalid(f"crashLoopBackOff.{field}", seconds, "must be greater than or equal to 0")
     if periods.max_period < periods.initial_period:
         find.invalid("crashLoopBackOff.maxPeriod", periods.max_period, "must not be less than initialPeriod")
     if settings.container_log_max_size <= 0:

@@ -93,12 +93,12 @@ PodSpec
 ~ shareProcessNamespace: Whether containers see each other's processes. | they always do
 = securityContext: Identity and privileges of all containers.
 - imagePullSecrets: Secrets for the image registry. | no image is pulled
-- hostname: The pod's host name. | containers have this host's name
+~ hostname: The pod's host name. | only `$HOSTNAME` says so: containers have this host's name
 - subdomain: The pod's DNS domain. | containers have this host's name
 - affinity: Which nodes the pod prefers. | there is one node
 - schedulerName: Who finds a node for the pod. | there is one node
 - tolerations: Taints of nodes that the pod accepts. | there is one node
-- hostAliases: Lines for /etc/hosts. | containers have this host's /etc/hosts
+~ hostAliases: Lines for /etc/hosts. | where a private mount namespace can be had
 - priorityClassName: How important the pod is to the scheduler. | there is one node
 - priority: How important the pod is to the scheduler. | there is one node
 - dnsConfig: Resolver settings. | containers use this host's resolver
@@ -115,7 +115,7 @@ PodSpec
 - schedulingGates: What holds back scheduling. | there is one node
 - resourceClaims: Devices that the pod needs. | there is no device driver interface
 = resources: Limits and requests of the pod as a whole.
-- hostnameOverride: The pod's host name, wins over hostname. | containers have this host's name
+~ hostnameOverride: The pod's host name, wins over hostname. | only `$HOSTNAME` says so: containers have this host's name
 - workloadRef: The workload that the pod is scheduled with. | there is one node
 - schedulingGroup: The pods that this one is scheduled with. | there is one node
 Container
@@ -124,7 +124,7 @@ Container
     the settings' images say for its image
 = command: The program and its first arguments; `$(NAME)` is expanded. Not run through a shell.
 = args: Further arguments.
-~ workingDir: The directory the program starts in. | `/` when it is empty, as there is no image to say it
+~ workingDir: The directory the program starts in. | if empty, where initsup was started, as there is no image to say it
 ~ ports: Ports that the container listens on. | for information, and for probes that name a port; nothing is forwarded
 = envFrom: Variables from all keys of ConfigMaps and Secrets.
 = env: Environment variables; later ones may use earlier ones as `$(NAME)`.
@@ -145,9 +145,9 @@ Container
     failed.
 - imagePullPolicy: When the image is pulled. | no image is pulled
 = securityContext: Identity and privileges of this container; wins over the pod's.
-- stdin: Whether stdin is kept open. | stdin is /dev/null
-- stdinOnce: Whether stdin is closed after one client. | stdin is /dev/null
-- tty: Whether the container has a terminal. | output goes to the log through pipes
+= stdin: Whether stdin is kept open; else it is /dev/null.
+- stdinOnce: Whether stdin is closed after one client. | it stays open
+= tty: Whether the container has a terminal.
 EphemeralContainer
 = targetContainerName: The container to look into.
 SecurityContext
@@ -407,8 +407,8 @@ VolumeDevice
 LocalObjectReference
 - name: The Secret. | no image is pulled
 HostAlias
-- ip: The address. | containers have this host's /etc/hosts
-- hostnames: Its names. | containers have this host's /etc/hosts
+= ip: The address.
+= hostnames: Its names.
 PodDNSConfig
 - nameservers: Addresses of resolvers. | containers use this host's resolver
 - searches: Domains to search. | containers use this host's resolver
@@ -443,6 +443,7 @@ SupervisorConfiguration
 = console: What initsup writes to its own stdout.
 = volumes: How volumes get to their mount paths.
 = bestEffort: Whether to run also where a promise of isolation or safety cannot be kept.
+= listen: The address and port where kubectl is let in on TCP as well; with TLS and a token.
 = inheritEnv: Variables that containers inherit from the environment of initsup.
 CrashLoopBackOff
 = initialPeriod: The first wait; doubled each time.

@@ -13,11 +13,12 @@ import stat
 _MAX_LINKS = 40  # as the kernel
 
 
-def open_beneath(directory: str, path: str, create: int | None = None) -> int:
+def open_beneath(directory: str, path: str, create: int | None = None, *, as_root: bool = False) -> int:
     """A descriptor (O_PATH) of `path` below `directory`; of `directory` itself when `path` is empty.
 
     With `create`, directories that are missing are made with exactly that mode. Raises OSError: EXDEV when the path
-    leads out (`..`, absolute links), ELOOP for too many links, and what the kernel says.
+    leads out (`..`, absolute links), ELOOP for too many links, and what the kernel says. With `as_root` no path leads
+    out, as after chroot(2): absolute links start at `directory`, and `..` stays there.
     """
     trail = [os.open(directory, os.O_PATH | os.O_CLOEXEC)]
     ahead = path.split("/")[::-1]
@@ -28,6 +29,8 @@ def open_beneath(directory: str, path: str, create: int | None = None) -> int:
             if name in ("", "."):
                 continue
             if name == "..":
+                if as_root and len(trail) == 1:
+                    continue
                 os.close(trail.pop())
                 if not trail:
                     raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), path)
@@ -37,7 +40,13 @@ def open_beneath(directory: str, path: str, create: int | None = None) -> int:
                 trail.append(fd)
                 continue
             links += 1
-            ahead.extend(_target(fd, path, links).split("/")[::-1])
+            target = _target(fd, path, links)
+            if target.startswith("/"):
+                if not as_root:
+                    raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), path)
+                while len(trail) > 1:
+                    os.close(trail.pop())
+            ahead.extend(target.split("/")[::-1])
         return trail.pop()
     finally:
         for fd in trail:
@@ -66,22 +75,28 @@ def _target(link: int, path: str, links: int) -> str:
     os.close(link)
     if links > _MAX_LINKS:
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
-    if target.startswith("/"):
-        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), path)
     return target
 
 
-def read_beneath(directory: str, path: str) -> bytes:
-    """The content of a regular file below `directory`. Raises OSError, also when it is no regular file."""
-    place = open_beneath(directory, path)
+def read_beneath(directory: str, path: str, *, as_root: bool = False) -> bytes:
+    """The content of a regular file below `directory` (`as_root`: see `open_beneath`).
+
+    Raises OSError, also when it is no regular file.
+    """
+    with open(open_file_beneath(directory, path, as_root=as_root), "rb") as file:
+        return file.read()
+
+
+def open_file_beneath(directory: str, path: str, *, as_root: bool = False) -> int:
+    """A descriptor to read a regular file below `directory` by. Raises OSError, also when it is no regular file."""
+    place = open_beneath(directory, path, as_root=as_root)
     try:
-        fd = os.open(f"/proc/self/fd/{place}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        # Looked at first: to open a device may do something.
+        if not stat.S_ISREG(os.fstat(place).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", path)
+        return os.open(f"/proc/self/fd/{place}", os.O_RDONLY | os.O_CLOEXEC)
     finally:
         os.close(place)
-    with open(fd, "rb") as file:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise OSError(errno.EINVAL, "not a regular file", path)
-        return file.read()
 
 
 def remove_tree(path: str, parent: int | None = None) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import posixpath
 import stat
@@ -14,7 +13,7 @@ from initsup.node import host_path
 from initsup.node.beneath import open_beneath
 from initsup.node.env import CONFIG_ERROR, expand
 from initsup.node.failures import CannotCreate
-from initsup.node.go_text import quote
+from initsup.node.go_text import errno_text, quote
 from initsup.node.mountinfo import is_below
 from initsup.node.volumes import Volumes, is_read_only
 from initsup.spec.pod import Container
@@ -27,7 +26,8 @@ TERMINATION_LOG = "terminationMessagePath"
 class Bind(msgspec.Struct, frozen=True):
     """A file or directory that a container sees at `target`.
 
-    `sub` is a path below `source` that must not lead out of it. `directory` says which of the two it is.
+    `sub` is a path below `source` that must not lead out of it. `directory` says which of the two it is, `identity` are
+    the device and the number of what was there when the plan was made.
     `read_only`: the mount itself is, and with `recursive` all mounts below it as well. `propagation` is Kubernetes'
     word. `what` names it in messages: `volume "x"`, or one of the two constants.
     """
@@ -36,6 +36,7 @@ class Bind(msgspec.Struct, frozen=True):
     source: str
     target: str
     directory: bool
+    identity: tuple[int, int] = (0, 0)
     sub: str = ""
     read_only: bool = False
     recursive: bool = False
@@ -69,13 +70,20 @@ def _of_volume(container: Container, mount: VolumeMount, volumes: Volumes, varia
         raise CannotCreate(
             CONFIG_ERROR, f"cannot find volume {quote(mount.name)} to mount into container {quote(container.name)}"
         )
+    what = f"volume {quote(mount.name)}"
+    target = posixpath.normpath("/" + mount.mount_path.lstrip("/"))
+    if target == "/" or is_below(target, "/proc"):
+        raise CannotCreate(
+            "RunContainerError", f"error mounting {what} at {quote(target)}: nothing can be mounted there"
+        )
     sub = sub_path(mount, variables)
-    directory = _is_directory(container, volume, source, sub)
+    status = _status(container, volume, source, sub)
     return Bind(
-        what=f"volume {quote(mount.name)}",
+        what=what,
         source=inside,
-        target=posixpath.normpath("/" + mount.mount_path.lstrip("/")),
-        directory=directory,
+        target=target,
+        directory=stat.S_ISDIR(status.st_mode),
+        identity=(status.st_dev, status.st_ino),
         sub=sub,
         read_only=mount.read_only or is_read_only(volume),
         recursive=mount.recursive_read_only in ("Enabled", "IfPossible"),
@@ -108,24 +116,24 @@ def _expanded(expression: str, variables: Mapping[str, str]) -> str:
     return path
 
 
-def _is_directory(container: Container, volume: Volume, path: str, sub: str) -> bool:
+def _status(container: Container, volume: Volume, path: str, sub: str) -> os.stat_result:
     """What is there; a directory is made where nothing is, if it is not an image's."""
     try:
         if isinstance(volume.source, HostPathVolumeSource):
             host_path.ensure(volume.source)
-        mode = stat.S_IMODE(os.stat(path).st_mode)
+        status = os.stat(path)
     except OSError as error:
-        words = "no such file or directory" if error.errno == errno.ENOENT else (error.strerror or str(error)).lower()
-        raise CannotCreate("CreateContainerError", f"failed to stat {quote(path)}: {words}") from None
+        problem = f"failed to stat {quote(path)}: {errno_text(error.errno or 0)}"
+        raise CannotCreate("CreateContainerError", problem) from None
     if not sub:
-        return os.path.isdir(path)
+        return status
     try:
-        fd = open_beneath(path, sub, create=mode if volume.image is None else None)
+        fd = open_beneath(path, sub, create=None if volume.image is not None else stat.S_IMODE(status.st_mode))
     except OSError:
         # No details: they could tell about the host's files.
         where = f"volumeMount {quote(volume.name)} of container {quote(container.name)}"
         raise CannotCreate(CONFIG_ERROR, f"failed to prepare subPath for {where}") from None
     try:
-        return stat.S_ISDIR(os.fstat(fd).st_mode)
+        return os.fstat(fd)
     finally:
         os.close(fd)

@@ -84,6 +84,8 @@ class Box:
         self.spec = member.spec
         self.target = Target(container=member.spec, pod=boxes.plan.full_name, address="127.0.0.1")
         self._boxes = boxes
+        self.input = -1
+        """Where to write what the container reads (`stdin`), or its terminal (`tty`); -1: it reads nothing."""
         self._launch: Launch | None = None
         self._view = View()
         self._cgroup: Cgroup | None = None
@@ -100,12 +102,18 @@ class Box:
         if self.spec.tty:
             return self._start_on_terminal(attempt, on_exit)
         pipes = [pump.pipe(self.name, attempt, "stdout"), pump.pipe(self.name, attempt, "stderr")]
+        source = self._boxes.null
+        if self.spec.stdin:
+            source, self.input = os.pipe2(os.O_CLOEXEC)
+            os.set_blocking(self.input, False)
+            pipes.append(source)
         try:
-            process = self._spawn((self._boxes.null, *pipes), self._launch.argv, on_exit)
+            process = self._spawn((source, *pipes[:2]), self._launch.argv, on_exit)
         except SpawnError:
             for fd in pipes:
                 os.close(fd)
             pipes.clear()
+            self.close_input()
             pump.finish(self.name)
             raise
         else:
@@ -118,8 +126,15 @@ class Box:
         """Run another command beside the main process. Raises SpawnError."""
         return self._spawn(fds, argv, on_exit, terminal=tty)
 
+    def close_input(self) -> None:
+        """Nothing more will be written to the container: it reads an end."""
+        if self.input >= 0:
+            os.close(self.input)
+            self.input = -1
+
     def ended(self, attempt: int, code: int) -> tuple[bool, str]:
         """Of an instance that has ended: whether its memory ran out, and its termination message."""
+        self.close_input()
         message = termination.read(self._view.termination_log, self.spec.termination_message_path)
         if termination.wants_log(self.spec.termination_message_policy, code, message):
             message = self._boxes.pump.last_lines(self.name, attempt)
@@ -139,6 +154,7 @@ class Box:
     def _start_on_terminal(self, attempt: int, on_exit: OnExit) -> Process:
         master, slave = os.openpty()
         self._boxes.pump.attach(master, self.name, attempt, "stdout")
+        self.input = os.dup(master)
         try:
             assert self._launch is not None
             return self._confined(self._spawn((slave, slave, slave), self._launch.argv, on_exit, terminal=True))
@@ -176,7 +192,7 @@ class Box:
             root=self._view.root,
             identity=identity,
             cgroups=self._cgroup.procs if self._cgroup is not None else (),
-            oom_score_adj=oom_score(asked.pod.spec, self.spec),
+            oom_score_adj=oom_score(asked.pod.spec, self.spec) if boxes.qos != "BestEffort" else None,
         )
 
     def _spawn(
@@ -234,6 +250,7 @@ class Boxes:
         self.context = Context(uid=plan.pod.metadata.uid, machine=Machine())
         self.volumes = Volumes(plan.asked, state_dir, self.context)
         self.mounts = Mounts(plan.asked, self.volumes, state_dir)
+        self.qos = qos_class(plan.pod.spec)
         self.forest = Forest(reaper)
         self._boxes = {name: Box(self, member) for name, member in plan.members.items()}
         self._doomed: list[Process] = []
@@ -298,7 +315,7 @@ class Boxes:
 
     def where(self) -> Where:
         """What the status tells of this host."""
-        return Where(ip=self.context.machine.ips[0], qos_class=qos_class(self.plan.pod.spec))
+        return Where(ip=self.context.machine.ips[0], qos_class=self.qos)
 
     def doom(self, process: Process) -> None:
         """Kill all of a process's tree, now and after every `sweep` until nothing is left."""
@@ -311,9 +328,12 @@ class Boxes:
             doomed, self._doomed = self._doomed, []
             self._doomed += [process for process in doomed if not process.sweep()]
 
+    def end_strays(self) -> bool:
+        """Kill what got away from its container; whether nothing is left. If not, again after children were reaped."""
+        return self.forest.kill_strays()
+
     def close(self) -> list[str]:
         """Take everything away; what could not be, a line each."""
-        self.forest.kill_strays()
         if self._cgroups is not None:
             self._cgroups.close()
         self.mounts.remove()

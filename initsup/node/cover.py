@@ -1,7 +1,8 @@
 """A mount point where the host's file system cannot be written: seen by one container only, and nothing is left.
 
 The directory that it belongs in is covered by a tmpfs that has the same entries, each bound to the original, and the
-new one. What the container then makes in that directory itself is gone with it; what is below its entries is real.
+new one. What the container then makes in that directory itself, if it may, is gone with it; what is below its entries
+is real.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import os
 import stat
 
 from initsup.node import syscalls
+from initsup.node.mountinfo import make_read_only
 
 _MAX_ENTRIES = 4096
 _BIND = syscalls.MS_BIND | syscalls.MS_REC
@@ -24,6 +26,7 @@ def cover(path: str, directory: bool, workshop: str) -> None:
     place = os.path.dirname(path)
     while not os.path.isdir(place):
         place = os.path.dirname(place)
+    writable = os.access(place, os.W_OK)
     original = os.open(place, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         status = os.fstat(original)
@@ -39,6 +42,8 @@ def cover(path: str, directory: bool, workshop: str) -> None:
         drop_old_root()
     else:
         syscalls.mount(workshop, place, flags=syscalls.MS_MOVE)
+    if not writable:
+        make_read_only(place, recursive=False)
 
 
 def make(path: str, directory: bool) -> None:

@@ -41,14 +41,14 @@ def spawn_forked(launch: Launch) -> int:
         pid = syscalls.fork() if threading.active_count() == 1 else os.fork()
         if pid == 0:
             _become(launch, steps, reporter)
+        os.close(reporter)  # and no more until the child has exec'ed: all that is touched here is copied
+        failure = os.read(report, 65536)
     except OSError as error:
-        os.close(report)
+        os.close(reporter)
         raise SpawnError("fork", error.errno or 0, f"fork: {errno_text(error.errno or 0)}") from None
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        os.close(reporter)
-    with open(report, "rb") as pipe:
-        failure = pipe.read()
+        os.close(report)
     if not failure:
         return pid
     os.waitid(os.P_PID, pid, os.WEXITED)

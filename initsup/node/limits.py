@@ -142,7 +142,7 @@ class Cgroups:
 
     def discard(self, cgroup: Cgroup) -> None:
         """Remove the cgroup of an instance that has ended; if that must wait, `close` does it."""
-        if cgroup.remove():
+        if cgroup in self._left and cgroup.remove():
             self._left.remove(cgroup)
 
     def _make_ready(self) -> None:

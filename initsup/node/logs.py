@@ -111,6 +111,8 @@ class Pump:
         self._degraded = degraded or (lambda container, message: console.say(f"{container}: {message}"))
         self._streams: dict[int, _Stream] = {}
         self._outputs: dict[str, _Output] = {}
+        self.listeners: dict[str, list[Callable[[str, bytes], None]]] = {}
+        """Who gets what a container writes as well, after it was stored: the stream's name, and the bytes."""
 
     def __contains__(self, fd: int) -> bool:
         return fd in self._streams
@@ -176,6 +178,9 @@ class Pump:
             return -1
         count = len(data)
         self._take(stream, data)
+        if self.listeners:
+            for listener in tuple(self.listeners.get(stream.output.container, ())):
+                listener(stream.name, data)
         if not stream.grown and count > SMALL_CHUNK // 2:
             stream.grown = True
             _enlarge(fd)

@@ -9,13 +9,14 @@ from initsup.node.mountinfo import file_system
 
 _PLACES = ("/dev/shm", "/run", "/tmp")
 _IN_MEMORY = ("tmpfs", "ramfs")
+_PREFIX = "initsup-"
 
 
 class MemoryPlace:
     """A directory in memory that belongs to one pod; made when first used."""
 
     def __init__(self, uid: str) -> None:
-        self._name = f"initsup-{uid}"
+        self._name = _PREFIX + uid
         self._directory: str | None = None
 
     def link(self, path: str) -> bool:
@@ -33,6 +34,15 @@ class MemoryPlace:
         os.mkdir(target)
         os.symlink(target, path)
         return True
+
+    @staticmethod
+    def forget(directory: str) -> None:
+        """Remove what links in `directory` lead to: the memory of a pod that was killed. Raises OSError."""
+        with os.scandir(directory) as entries:
+            links = {os.path.dirname(os.readlink(entry.path)) for entry in entries if entry.is_symlink()}
+        for place in links:
+            if os.path.dirname(place) in _PLACES and os.path.basename(place).startswith(_PREFIX):
+                remove_tree(place)
 
     def _open(self) -> str | None:
         for place in _PLACES:

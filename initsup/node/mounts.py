@@ -74,6 +74,7 @@ class Mounts:
         self._links = Links(manifest, volumes)
         self._made: dict[str, _Made] = {}
         self._covered: set[str] = set()
+        self._has_hosts = False
 
     def view(self, container: Container, variables: Mapping[str, str], attempt: int) -> View:
         """The view for one instance; its termination log is empty. `variables` are the declared ones, for subPathExpr.
@@ -102,7 +103,7 @@ class Mounts:
         binds = planning.of_volumes(container, self._volumes, variables)
         aliases = self._manifest.pod.spec.host_aliases
         if aliases and not any(bind.target == HOSTS_FILE for bind in binds):
-            self._write("etc-hosts", hosts.content(hosts.host_file(), aliases))
+            self._write_hosts()
             binds.append(Bind(HOSTS_FILE, f"{self._state}/etc-hosts", HOSTS_FILE, directory=False))
         if container.termination_message_path:
             path = self._termination_log(container.name)
@@ -122,12 +123,19 @@ class Mounts:
             raise CannotCreate("CreateContainerError", f"cannot make {path}: {_said(error)}") from None
         return path
 
-    def _write(self, name: str, text: str) -> None:
-        path = f"{self._state}/{name}"
-        if not os.path.exists(path):
+    def _write_hosts(self) -> None:
+        """Write /etc/hosts for the pod, at the first time."""
+        if self._has_hosts:
+            return
+        path = f"{self._state}/etc-hosts"
+        text = hosts.content(hosts.host_file(), self._manifest.pod.spec.host_aliases)
+        try:
             with open(path, "w", encoding="utf-8", errors="surrogateescape") as file:
                 file.write(text)
             os.chmod(path, 0o644)
+        except OSError as error:
+            raise CannotCreate("CreateContainerError", f"cannot write {path}: {_said(error)}") from None
+        self._has_hosts = True
 
     # -- making one --------------------------------------------------------------------------------------------------
 

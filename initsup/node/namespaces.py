@@ -61,16 +61,21 @@ class Excursion:
     def __init__(self) -> None:
         self._home = os.open(_OWN, os.O_RDONLY | os.O_CLOEXEC)
         before = _identity("/")
-        root = os.open("/", os.O_PATH | os.O_CLOEXEC)
+        root, here = (os.open(path, os.O_PATH | os.O_CLOEXEC) for path in ("/", "."))
         try:
             self._go(None, lambda: None)
             if _identity("/") != before:
                 # setns has put us at the root of the namespace, above the directory we had been locked into.
                 os.fchdir(root)
                 os.chroot(".")
+                os.fchdir(here)
                 raise OSError(0, "initsup runs in a chroot, which a mount namespace would lead out of")
+        except OSError:
+            os.close(self._home)
+            raise
         finally:
             os.close(root)
+            os.close(here)
 
     def make(self, base: Namespaces | None, work: Work, directory: str = "") -> Namespaces:
         """See Maker."""

@@ -45,6 +45,10 @@ if TYPE_CHECKING:
     from initsup.node.box import Process
     from initsup.node.exec_attempt import Runner
 
+STRAY_ROUNDS = 40
+STRAY_PATIENCE = 0.05
+"""Seconds that each round of the last clean-up waits for a child to end."""
+
 Attempt = Callable[[], Coroutine[Any, Any, None]]
 
 
@@ -58,6 +62,27 @@ class Instance:
         self.attempt = attempt
         self.process = process
         self.scopes: set[anyio.CancelScope] = set()
+
+
+class Joined:
+    """A client that has joined the streams of an instance (`engine.Attachment`)."""
+
+    def __init__(self, node: HostNode, instance: Instance, take: Callable[[str, bytes], None]) -> None:
+        self._node = node
+        self._instance = instance
+        self._take = take
+
+    @property
+    def input(self) -> int:
+        """Where to write, -1 when the container reads nothing."""
+        return self._instance.box.input if self._node.lives(self._instance) else -1
+
+    def close(self, *, with_input: bool) -> None:
+        """Let go; the first one who did with input ends that where stdinOnce is set."""
+        box = self._instance.box
+        self._node.unlisten(box.name, self._take)
+        if with_input and box.spec.stdin_once and not box.spec.tty and self._node.lives(self._instance):
+            box.close_input()
 
 
 class HostNode:
@@ -170,6 +195,34 @@ class HostNode:
         except CannotMount as problem:
             self._troubles[problem.volume] = problem.message
 
+    def processes(self, container: str) -> list[int]:
+        """The pids of all processes of a container, its main process first."""
+        instance = self._instances.get(container)
+        return instance.process.tree.pids() if instance is not None else []
+
+    def attach(self, container: str, attempt: int, take: Callable[[str, bytes], None]) -> Joined:
+        """Join the streams of a running container. Raises OSError when it is not running."""
+        instance = self._instances.get(container)
+        if instance is None or instance.attempt != attempt:
+            raise OSError(f"container {container} is not running")
+        self.listen(container, take)
+        return Joined(self, instance, take)
+
+    def listen(self, container: str, take: Callable[[str, bytes], None]) -> None:
+        """Hand on what a container writes from now on."""
+        self._pump.listeners.setdefault(container, []).append(take)
+
+    def unlisten(self, container: str, take: Callable[[str, bytes], None]) -> None:
+        """Stop to do so."""
+        listeners = self._pump.listeners.get(container, [])
+        listeners.remove(take)
+        if not listeners:
+            self._pump.listeners.pop(container, None)
+
+    def lives(self, instance: Instance) -> bool:
+        """Whether this instance is the one that runs."""
+        return self._instances.get(instance.box.name) is instance
+
     def degraded(self) -> list[str]:
         """What does not work as it should."""
         return [f"{name}: {text}" if name else text for name, text in self._troubles.items()]
@@ -186,11 +239,21 @@ class HostNode:
         """End whatever is left, and give everything back."""
         for instance in self._instances.values():
             instance.process.kill()
+        self._end_strays()
         self._pump.close()
         for line in self._boxes.close():
             self.console.say(line)
         self.console.close()
         self._poll.close()
+
+    def _end_strays(self) -> None:
+        """What was killed needs a moment to be reaped; what cannot be killed (in the kernel) is not waited for."""
+        for _ in range(STRAY_ROUNDS):
+            self._signals.take()
+            self._reaper.reap()
+            if self._boxes.end_strays():
+                return
+            select.select([self._signals.fileno()], [], [], STRAY_PATIENCE)
 
     def _check_promises(self) -> None:
         """Say which limits do not hold here; refuse what is promised and cannot be kept, unless that is accepted."""

@@ -89,6 +89,7 @@ class Forest:
         for mark in tree.marks:
             del self._trees[mark]
             self._marks.give_back(mark)
+        tree.marks.clear()
         for pid in tree.launched:
             if self.launched.get(pid) is tree:
                 del self.launched[pid]

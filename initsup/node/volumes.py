@@ -51,10 +51,18 @@ class Volumes:
         """Where they are; opened when first asked for. Raises CannotMount."""
         if self._space is None:
             try:
+                self._forget_others()
                 self._space = Space(self._state, self._manifest.settings.volumes.mode, self._shared_host_paths())
             except OSError as error:
                 raise CannotMount("", f"cannot make {self._state}/volumes: {_said(error)}") from None
         return self._space
+
+    def _forget_others(self) -> None:
+        """Remove what a pod that was killed has left here. Raises OSError."""
+        if os.path.isdir(f"{self._state}/volumes"):
+            MemoryPlace.forget(f"{self._state}/volumes")
+        for name in ("volumes", "disk"):
+            remove_tree(f"{self._state}/{name}")
 
     # -- making them -------------------------------------------------------------------------------------------------
 

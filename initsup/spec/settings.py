@@ -63,6 +63,8 @@ class SupervisorConfiguration(Base):
     volumes: Volumes = Volumes()
     best_effort: bool = False
     """Run also where a promise of isolation or safety cannot be kept."""
+    listen: str = ""
+    """Where kubectl is let in on TCP as well, such as `127.0.0.1:6443`; port 0 is any. With TLS and a token."""
     inherit_env: tuple[str, ...] = ()
     """Names of variables that containers inherit from initsup's own environment."""
 

@@ -360,5 +360,11 @@ def test_init_containers_come_first(initsup: Initsup, ended: Ended) -> None:
     assert out.index("Init Containers:\n  setup:\n") < out.index("\nContainers:\n  app:\n")
 
 
+def test_a_run_that_left_no_events(initsup: Initsup, ended: Ended) -> None:
+    done = initsup("describe", "--state-dir", ended(pod()))
+    assert (done.code, done.err) == (0, "")
+    assert "Events:" not in done.out
+
+
 def test_events_can_be_left_out(initsup: Initsup, ended: Ended) -> None:
     assert "Events:" not in initsup("describe", "--show-events=false", "--state-dir", ended(pod())).out

@@ -10,7 +10,7 @@ from typing import Any
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from initsup.core import actions, events
@@ -29,11 +29,14 @@ NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
 
 
 def budget(examples: int, **more: Any) -> settings:
-    """So many examples, the same ones each time; a nightly run takes fifty times as many, and others each time."""
+    """So many examples, the same ones each time. A nightly run takes fifty times as many, others each time, and looks
+    for the simplest one that fails.
+    """
     return settings(
         max_examples=examples * (50 if NIGHTLY else 1),
         derandomize=not NIGHTLY,
         deadline=None,
+        phases=[Phase.generate, Phase.shrink] if NIGHTLY else [Phase.generate],
         suppress_health_check=list(HealthCheck),
         **more,
     )

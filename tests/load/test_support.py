@@ -64,7 +64,7 @@ def test_notes(loaded: Loaded) -> None:
                 {
                     "name": "a",
                     "command": ["x"],
-                    "tty": True,
+                    "stdinOnce": True,
                     "securityContext": {"seccompProfile": {"type": "Unconfined"}},
                 },
                 {"name": "b", "command": ["x"], "image": "i:1", "imagePullPolicy": "Always"},
@@ -77,7 +77,7 @@ def test_notes(loaded: Loaded) -> None:
     assert [(note.path, note.effect) for note in found] == [
         ("metadata.finalizers", "no effect"),
         ("spec.containers[0].securityContext.seccompProfile", "no effect"),
-        ("spec.containers[0].tty", "no effect"),
+        ("spec.containers[0].stdinOnce", "no effect"),
         ("spec.containers[1].imagePullPolicy", "no effect"),
         ("spec.nodeSelector", "no effect"),
         ("spec.hostNetwork", "differs"),

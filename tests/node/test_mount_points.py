@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from initsup.node.mount_points import MountPoints
-from tests.node.world import as_user, need_root
+from tests.node.world import as_user, need_root, say
 
 
 def keeps(path: Path) -> None:
@@ -108,7 +108,7 @@ def test_a_link_leads_to_the_place(tmp_path: Path) -> None:
 def test_where_nothing_may_be_made(tmp_path: Path) -> None:
     need_root()
     # The tests' own directories are closed to other users.
-    assert as_user(1000, lambda: print(MountPoints().provide("/initsup-test/x", True), flush=True)) == "False\n"
+    assert as_user(1000, lambda: say(MountPoints().provide("/initsup-test/x", True))) == "False\n"
     goes(Path("/initsup-test"))
 
 

@@ -1,0 +1,141 @@
+"""Request bodies: JSON, YAML where it is asked for, and the protobuf that kubectl sends since 1.32.
+
+Of protobuf only the fields are read that a route here looks at (k8s.io/api/*/generated.proto have the numbers).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from initsup.api.exchange import Request
+from initsup.api.failure import Failure, bad_request
+
+PROTOBUF = "application/vnd.kubernetes.protobuf"
+_MAGIC = b"k8s\0"
+
+_Fields = dict[int, tuple[str, Any]]
+_META: _Fields = {1: ("name", str), 2: ("generateName", str), 3: ("namespace", str), 5: ("uid", str)}
+_PRECONDITIONS: _Fields = {1: ("uid", str), 2: ("resourceVersion", str)}
+_DELETE: _Fields = {
+    1: ("gracePeriodSeconds", int),
+    2: ("preconditions", _PRECONDITIONS),
+    3: ("orphanDependents", bool),
+    4: ("propagationPolicy", str),
+    5: ("dryRun", [str]),
+}
+_ACCESS: _Fields = {
+    1: ("namespace", str),
+    2: ("verb", str),
+    3: ("group", str),
+    4: ("version", str),
+    5: ("resource", str),
+    6: ("subresource", str),
+    7: ("name", str),
+}
+_PATH: _Fields = {1: ("path", str), 2: ("verb", str)}
+_REVIEW: _Fields = {1: ("resourceAttributes", _ACCESS), 2: ("nonResourceAttributes", _PATH)}
+_KINDS: dict[str, _Fields] = {
+    "DeleteOptions": _DELETE,
+    "Eviction": {1: ("metadata", _META), 2: ("deleteOptions", _DELETE)},
+    "SelfSubjectAccessReview": {1: ("metadata", _META), 2: ("spec", _REVIEW)},
+    "SelfSubjectRulesReview": {1: ("metadata", _META), 2: ("spec", {1: ("namespace", str)})},
+    "SelfSubjectReview": {1: ("metadata", _META)},
+}
+_ANY: _Fields = {1: ("metadata", _META)}
+_ENVELOPE: _Fields = {1: ("typeMeta", {1: ("apiVersion", str), 2: ("kind", str)}), 2: ("raw", bytes)}
+
+
+def decoded(request: Request, *, yaml: bool = False) -> Any:
+    """The body as builtins; {} when there is none. Raises Failure."""
+    kind = request.header("content-type").partition(";")[0].strip().lower()
+    if not request.body:
+        return {}
+    if kind == PROTOBUF:
+        return _protobuf(request.body)
+    if yaml and not request.body.lstrip().startswith(b"{"):
+        return _yaml(request.body)
+    if kind not in ("", "application/json", "*/*") and not kind.endswith("+json") and "json" not in kind and not yaml:
+        known = f"application/json, {PROTOBUF}"
+        raise Failure(415, f"the body of the request was in an unknown format - accepted media types include: {known}")
+    try:
+        tree = msgspec.json.decode(request.body)
+    except (msgspec.DecodeError, RecursionError) as problem:
+        raise bad_request(f"the body of the request is not JSON: {problem}") from None
+    if not isinstance(tree, dict | list):
+        raise bad_request("the body of the request must be an object")
+    return tree
+
+
+def _yaml(data: bytes) -> Any:
+    import yaml
+
+    try:
+        tree = yaml.load(data, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except yaml.YAMLError as problem:
+        raise bad_request(f"the body of the request is not YAML: {problem}") from None
+    if not isinstance(tree, dict):
+        raise bad_request("the body of the request must be an object")
+    return tree
+
+
+def _protobuf(data: bytes) -> dict[str, Any]:
+    if not data.startswith(_MAGIC):
+        raise bad_request("the body of the request is not Kubernetes' protobuf")
+    try:
+        envelope = _message(data[4:], _ENVELOPE)
+        kind = envelope.get("typeMeta", {}).get("kind", "")
+        tree = _message(envelope.get("raw", b""), _KINDS.get(kind, _ANY))
+    except (IndexError, ValueError, UnicodeDecodeError) as problem:
+        raise bad_request(f"the body of the request is malformed: {problem}") from None
+    return {**envelope.get("typeMeta", {}), **tree}
+
+
+def _message(data: bytes, fields: _Fields) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    at = 0
+    while at < len(data):
+        key, at = _varint(data, at)
+        value: Any
+        if key & 7 == 0:
+            value, at = _varint(data, at)
+        elif key & 7 == 2:
+            size, at = _varint(data, at)
+            if at + size > len(data):
+                raise ValueError("a field ends behind its message")
+            value, at = data[at : at + size], at + size
+        elif key & 7 in (1, 5):
+            at += 8 if key & 7 == 1 else 4
+            continue
+        else:
+            raise ValueError(f"wire type {key & 7}")
+        if key >> 3 in fields:
+            _keep(found, *fields[key >> 3], value)
+    return found
+
+
+def _keep(found: dict[str, Any], name: str, kind: Any, value: Any) -> None:
+    if isinstance(kind, dict):
+        found[name] = _message(value, kind)
+    elif isinstance(kind, list):
+        found.setdefault(name, []).append(value.decode())
+    elif kind is int:
+        found[name] = value - 2**64 if value >= 2**63 else value
+    elif kind is bool:
+        found[name] = bool(value)
+    elif value != b"":  # what is empty in Go is sent, too, and means nothing
+        found[name] = value if kind is bytes else value.decode()
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = data[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, at
+        shift += 7
+        if shift > 63:
+            raise ValueError("a number is too long")

@@ -1,0 +1,221 @@
+"""The three ways in which clients change an object: merge patch, JSON patch, strategic merge patch.
+
+Sources: RFC 7386, RFC 6902, apimachinery/pkg/util/strategicpatch. Objects that are given are never changed.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from initsup.api.failure import Failure, bad_request
+
+MERGE = "application/merge-patch+json"
+JSON_PATCH = "application/json-patch+json"
+STRATEGIC = "application/strategic-merge-patch+json"
+APPLY = ("application/apply-patch+yaml", "application/apply-patch+json")
+
+_KEYS = {
+    "containers": ("name",),
+    "initContainers": ("name",),
+    "ephemeralContainers": ("name",),
+    "env": ("name",),
+    "volumes": ("name",),
+    "imagePullSecrets": ("name",),
+    "resourceClaims": ("name",),
+    "ports": ("containerPort", "port"),
+    "volumeMounts": ("mountPath",),
+    "volumeDevices": ("devicePath",),
+    "hostAliases": ("ip",),
+    "topologySpreadConstraints": ("topologyKey",),
+    "conditions": ("type",),
+    "ownerReferences": ("uid",),
+}
+"""The lists that are merged by a key of their items (patchMergeKey tags of core/v1); others are replaced."""
+_SETS = frozenset(("finalizers",))
+"""Lists of plain values that are merged."""
+
+
+def patched(one: dict[str, Any], kind: str, body: Any) -> dict[str, Any]:
+    """The object after a patch of this content type. Raises Failure."""
+    if kind == JSON_PATCH:
+        return _json_patched(one, body)
+    if kind not in (MERGE, STRATEGIC, *APPLY):
+        known = f"{JSON_PATCH}, {MERGE}, {STRATEGIC}, {APPLY[0]}"
+        raise Failure(415, f"the body of the request was in an unknown format - accepted media types include: {known}")
+    if not isinstance(body, dict):
+        raise bad_request("a patch must be an object")
+    result = merged(one, body) if kind == MERGE else strategic(one, body)
+    assert isinstance(result, dict)
+    return result
+
+
+def merged(one: Any, patch: Any) -> Any:
+    """RFC 7386."""
+    if not isinstance(patch, dict):
+        return copy.deepcopy(patch)
+    result = dict(one) if isinstance(one, dict) else {}
+    for key, value in patch.items():
+        if value is None:
+            result.pop(key, None)
+        else:
+            result[key] = merged(result.get(key), value)
+    return result
+
+
+# -- strategic ------------------------------------------------------------------------------------------------------
+
+
+def strategic(one: Any, patch: Any) -> Any:
+    """A strategic merge patch of an object. Raises Failure."""
+    if not isinstance(patch, dict):
+        return copy.deepcopy(patch)
+    directive = patch.get("$patch")
+    if directive == "replace":
+        return {key: copy.deepcopy(value) for key, value in patch.items() if key != "$patch"}
+    if directive == "delete":
+        return {}
+    if directive not in (None, "merge"):
+        raise bad_request(f"unknown patch type: {directive}")
+    result = dict(one) if isinstance(one, dict) else {}
+    if isinstance(kept := patch.get("$retainKeys"), list):
+        result = {key: value for key, value in result.items() if key in kept}
+    for key, value in patch.items():
+        if key.startswith("$deleteFromPrimitiveList/"):
+            name = key.partition("/")[2]
+            result[name] = [item for item in result.get(name) or [] if item not in value]
+        elif key.startswith("$setElementOrder/") or key in ("$patch", "$retainKeys"):
+            continue
+        elif value is None:
+            result.pop(key, None)
+        elif isinstance(value, list):
+            result[key] = _lists(key, result.get(key) or [], value)
+        else:
+            result[key] = strategic(result.get(key), value)
+    for key, order in patch.items():
+        if key.startswith("$setElementOrder/"):
+            _order(result, key.partition("/")[2], order)
+    return result
+
+
+def _lists(name: str, old: list[Any], new: list[Any]) -> list[Any]:
+    if name in _SETS:
+        return old + [item for item in new if item not in old]
+    key = _key(name, [*old, *new])
+    if key is None:
+        return copy.deepcopy(new)
+    result = list(old)
+    if any(isinstance(item, dict) and item.get("$patch") == "replace" and key not in item for item in new):
+        return [copy.deepcopy(item) for item in new if "$patch" not in item]
+    for item in new:
+        if not isinstance(item, dict) or key not in item:
+            raise bad_request(f"map: {item} does not contain declared merge key: {key}")
+        at = next((index for index, other in enumerate(result) if other.get(key) == item[key]), None)
+        if item.get("$patch") == "delete":
+            result = [other for other in result if other.get(key) != item[key]]
+        elif at is None:
+            result.append(strategic({}, item))
+        else:
+            result[at] = strategic(result[at], item)
+    return result
+
+
+def _key(name: str, items: list[Any]) -> str | None:
+    keys = _KEYS.get(name, ())
+    return next((key for key in keys if any(isinstance(item, dict) and key in item for item in items)), None)
+
+
+def _order(result: dict[str, Any], name: str, order: Any) -> None:
+    """Items that the client does not know of stay behind the one that they came after."""
+    items = result.get(name)
+    if not isinstance(items, list) or not isinstance(order, list):
+        return
+    key = _key(name, items)
+    wanted = [item.get(key) if key and isinstance(item, dict) else item for item in order]
+
+    def place(item: Any) -> int:
+        value = item.get(key) if key and isinstance(item, dict) else item
+        return wanted.index(value) if value in wanted else len(wanted)
+
+    result[name] = sorted(items, key=place)
+
+
+# -- RFC 6902 -------------------------------------------------------------------------------------------------------
+
+
+def _json_patched(one: dict[str, Any], operations: Any) -> dict[str, Any]:
+    if not isinstance(operations, list) or not all(isinstance(step, dict) for step in operations):
+        raise bad_request("a JSON patch must be a list of operations")
+    if len(operations) > 10000:
+        raise Failure(413, "Request entity too large: the allowed maximum operations in a JSON patch is 10000")
+    tree: Any = copy.deepcopy(one)
+    for step in operations:
+        try:
+            tree = _step(tree, step)
+        except (KeyError, IndexError, ValueError, TypeError) as problem:
+            message = f"the server rejected our request due to an error in our request: {step}: {problem!r}"
+            raise Failure(422, message, "Invalid") from None
+    if not isinstance(tree, dict):
+        raise bad_request("a JSON patch must leave an object")
+    return tree
+
+
+def _step(tree: Any, step: dict[str, Any]) -> Any:
+    kind, path = step["op"], _pointer(step["path"])
+    if kind in ("add", "replace"):
+        return _set(tree, path, copy.deepcopy(step["value"]), insert=kind == "add")
+    if kind == "remove":
+        return _unset(tree, path)
+    if kind == "test":
+        if _find(tree, path) != step["value"]:
+            raise ValueError("testing value failed")
+        return tree
+    if kind in ("move", "copy"):
+        source = _pointer(step["from"])
+        value = copy.deepcopy(_find(tree, source))
+        return _set(_unset(tree, source) if kind == "move" else tree, path, value, insert=True)
+    raise ValueError(f"unknown operation {kind}")
+
+
+def _pointer(text: str) -> list[str]:
+    if text and not text.startswith("/"):
+        raise ValueError("a path begins with a slash")
+    return [word.replace("~1", "/").replace("~0", "~") for word in text.split("/")[1:]]
+
+
+def _find(tree: Any, path: list[str]) -> Any:
+    for word in path:
+        tree = tree[_index(tree, word)] if isinstance(tree, list) else tree[word]
+    return tree
+
+
+def _index(items: list[Any], word: str) -> int:
+    if not word.isdecimal() or int(word) >= len(items):
+        raise IndexError(word)
+    return int(word)
+
+
+def _set(tree: Any, path: list[str], value: Any, *, insert: bool) -> Any:
+    if not path:
+        return value
+    parent = _find(tree, path[:-1])
+    if isinstance(parent, list):
+        if not insert:
+            parent[_index(parent, path[-1])] = value
+        elif path[-1] == "-" or path[-1] == str(len(parent)):
+            parent.append(value)
+        else:
+            parent.insert(_index(parent, path[-1]), value)
+    elif isinstance(parent, dict):
+        if not insert and path[-1] not in parent:
+            raise KeyError(path[-1])
+        parent[path[-1]] = value
+    else:
+        raise TypeError(f"{path[-1]} is not in an object")
+    return tree
+
+
+def _unset(tree: Any, path: list[str]) -> Any:
+    parent = _find(tree, path[:-1])
+    del parent[_index(parent, path[-1]) if isinstance(parent, list) else path[-1]]
+    return tree

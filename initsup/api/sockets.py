@@ -1,0 +1,49 @@
+"""The sockets that clients connect to. Stdlib only: they are bound before anything else is imported."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+from initsup.errors import InitsupError
+
+
+def bind_unix(state_dir: str, name: str) -> socket.socket:
+    """Bind and listen. It is bound through the directory's descriptor: a path may be longer than sun_path.
+
+    Raises OSError when the place does not allow it.
+    """
+    path = os.path.join(state_dir, name)
+    if os.path.lexists(path):
+        os.unlink(path)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    directory = os.open(state_dir, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    mask = os.umask(0o177)
+    try:
+        listener.bind(f"/proc/self/fd/{directory}/{name}")
+    except OSError:
+        listener.close()
+        raise
+    finally:
+        os.umask(mask)
+        os.close(directory)
+    listener.listen(128)
+    return listener
+
+
+def bind_tcp(address: str) -> socket.socket:
+    """Bind and listen at HOST:PORT, an address and not a name; port 0 is any. Raises InitsupError."""
+    host, colon, port = address.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    host = "127.0.0.1" if host == "localhost" else host
+    if not colon or not port.isdecimal() or int(port) > 65535 or not host:
+        raise InitsupError(f"cannot listen at {address!r}: an address and a port are needed, such as 127.0.0.1:6443")
+    tcp = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        tcp.bind((host, int(port)))
+        tcp.listen(128)
+    except OSError as problem:
+        tcp.close()
+        raise InitsupError(f"cannot listen at {address}: {problem.strerror or problem}") from None
+    return tcp

@@ -1,0 +1,141 @@
+"""CPU and memory of the containers now: metrics.k8s.io, and `initsup top`.
+
+CPU is the mean since the last look, which the first time is a moment before. Memory is the working set: what a
+container's processes have for themselves.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import msgspec
+
+from initsup.api.exchange import Answer, Request, reply
+from initsup.api.failure import not_allowed, not_found
+from initsup.api.selectors import Selection
+from initsup.engine import Engine
+
+if TYPE_CHECKING:
+    from initsup.api.cluster import Target
+    from initsup.api.store import Store
+
+FIRST_WINDOW = 0.1
+"""Seconds between the two looks when there was none before."""
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """CPU in cores, memory in bytes."""
+
+    cpu: float
+    memory: int
+
+
+class _Look(msgspec.Struct, frozen=True):
+    at: float
+    seconds: dict[str, dict[int, float]]
+    """CPU seconds by container and process."""
+    memory: dict[str, int]
+
+
+_last: dict[int, _Look] = {}
+
+
+async def usage(engine: Engine) -> tuple[dict[str, Usage], float]:
+    """Each running container's usage, and over how many seconds that was."""
+    before = _last.get(id(engine))
+    if before is None or time.monotonic() - before.at > 60.0:
+        before = _look(engine)
+        await anyio.sleep(FIRST_WINDOW)
+    now = _look(engine)
+    if now.at - before.at >= FIRST_WINDOW:
+        _last[id(engine)] = now
+    window = max(now.at - before.at, 0.001)
+    return {name: Usage(_used(before, now, name) / window, now.memory[name]) for name in now.seconds}, window
+
+
+def _used(before: _Look, now: _Look, name: str) -> float:
+    earlier = before.seconds.get(name, {})
+    return sum(max(seconds - earlier.get(pid, 0.0), 0.0) for pid, seconds in now.seconds[name].items())
+
+
+def _look(engine: Engine) -> _Look:
+    import psutil
+
+    seconds: dict[str, dict[int, float]] = {}
+    memory: dict[str, int] = {}
+    for name in engine.plan.members:
+        pids = engine.node.processes(name)
+        if not pids:
+            continue
+        seconds[name], memory[name] = {}, 0
+        for pid in pids:
+            try:
+                process = psutil.Process(pid)
+                with process.oneshot():
+                    times, size = process.cpu_times(), process.memory_info()
+            except psutil.Error:
+                continue
+            seconds[name][pid] = times.user + times.system
+            memory[name] += size.rss - getattr(size, "shared", 0)
+    return _Look(time.monotonic(), seconds, memory)
+
+
+async def answer(store: Store, target: Target, request: Request) -> Answer:
+    """PodMetrics and NodeMetrics. Raises Failure."""
+    if request.method not in ("GET", "HEAD") or target.sub or request.flag("watch"):
+        raise not_allowed()
+    if target.resource == "nodes":
+        return _answer(store, target, request, "NodeMetrics", [await _node(store.engine)])
+    return _answer(store, target, request, "PodMetrics", [await _pod(store.engine)] if store.all("pods") else [])
+
+
+def _answer(store: Store, target: Target, request: Request, kind: str, found: list[dict[str, Any]]) -> Answer:
+    name = target.name
+    labels, fields = request.first("labelSelector"), request.first("fieldSelector")
+    selection = Selection(target.resource, labels, fields, target.namespace, name)
+    chosen = [one for one in found if selection(one)]
+    version = {"apiVersion": "metrics.k8s.io/v1beta1"}
+    if name:
+        if not chosen:
+            raise not_found(f"{target.resource}.metrics.k8s.io", name)
+        return reply({"kind": kind, **version, **chosen[0]})
+    items = [{"kind": kind, **version, **one} for one in chosen]
+    return reply(
+        {"kind": f"{kind}List", **version, "metadata": {"resourceVersion": str(store.version)}, "items": items}
+    )
+
+
+async def _pod(engine: Engine) -> dict[str, Any]:
+    used, window = await usage(engine)
+    meta = engine.pod()["metadata"]
+    return {
+        "metadata": {key: meta[key] for key in ("name", "namespace", "labels", "creationTimestamp") if key in meta},
+        "timestamp": engine.clock(engine.now()),
+        "window": f"{window:.3f}s",
+        "containers": [{"name": name, "usage": quantities(one.cpu, one.memory)} for name, one in used.items()],
+    }
+
+
+async def _node(engine: Engine) -> dict[str, Any]:
+    import psutil
+
+    before = psutil.cpu_times()
+    await anyio.sleep(FIRST_WINDOW)
+    after = psutil.cpu_times()
+    passed = sum(after[:8]) - sum(before[:8])  # what guests have used is part of user and nice
+    idle = after.idle - before.idle + getattr(after, "iowait", 0.0) - getattr(before, "iowait", 0.0)
+    busy = max(1.0 - idle / passed, 0.0) * (psutil.cpu_count() or 1) if passed > 0 else 0.0
+    memory = psutil.virtual_memory()
+    return {
+        "metadata": {"name": engine.host, "creationTimestamp": engine.clock(engine.created)},
+        "timestamp": engine.clock(engine.now()),
+        "window": f"{FIRST_WINDOW}s",
+        "usage": quantities(busy, memory.total - memory.available),
+    }
+
+
+def quantities(cpu: float, memory: int) -> dict[str, str]:
+    """As metrics-server writes them."""
+    return {"cpu": f"{round(cpu * 1e9)}n", "memory": f"{memory // 1024}Ki"}

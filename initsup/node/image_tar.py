@@ -1,0 +1,166 @@
+"""Tar files of images: their members, and what they are compressed with. All of it may have been made to do harm.
+
+tarfile reads the headers, and nothing else of it is used: it never writes anything.
+"""
+
+from __future__ import annotations
+
+import io
+import shutil
+import tarfile
+import tempfile
+import zlib
+from collections.abc import Iterator
+from typing import IO, BinaryIO, cast
+
+_LONGEST_HEADER = 64 * 2**10
+"""Bytes of a header that tarfile reads as a whole (pax, GNU long names); a path has 4096 at most."""
+_HEADERS = (
+    tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK,
+)  # fmt: skip
+_BROKEN = (tarfile.TarError, ValueError, OverflowError, EOFError, zlib.error, OSError)
+"""What reading a broken file raises."""
+_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+_MAGIC = 4
+
+
+class BadImage(Exception):
+    """An image cannot be used; the message says why."""
+
+
+class Budget:
+    """How many bytes an image may still have."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = self._left = limit
+
+    def spend(self, size: int) -> None:
+        """Raises BadImage when there is not enough left."""
+        self.check(size)
+        self._left -= size
+
+    def check(self, size: int) -> None:
+        """Whether so much could be spent. Raises BadImage."""
+        if size > self._left:
+            raise BadImage(f"it has more than {self._limit} bytes when unpacked (imageMaxSize)")
+
+
+class _Header(tarfile.TarInfo):
+    """A header that does not make tarfile take more memory than it should."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str | None, errors: str) -> _Header:
+        found = super().frombuf(buf, encoding, errors)
+        if found.type in _HEADERS and not 0 <= found.size <= _LONGEST_HEADER:
+            raise BadImage(f"it has a header of {found.size} bytes")
+        if found.type == tarfile.GNUTYPE_SPARSE:
+            raise BadImage("it has a sparse file")
+        return found
+
+
+class Verified:
+    """A file that is read once from start to end, counted and hashed meanwhile. Reading raises BadImage."""
+
+    def __init__(self, file: BinaryIO, budget: Budget) -> None:
+        import hashlib
+
+        self._file = file
+        self._budget = budget
+        self._hash = hashlib.sha256()
+
+    def read(self, size: int) -> bytes:
+        try:
+            data = self._file.read(size)
+        except _BROKEN as error:
+            raise BadImage(f"what is compressed cannot be read: {error}") from None
+        self._budget.spend(len(data))
+        self._hash.update(data)
+        return data
+
+    def finish(self) -> str:
+        """Read the rest; the digest of all of it."""
+        while self.read(2**20):
+            pass
+        return f"sha256:{self._hash.hexdigest()}"
+
+
+Content = IO[bytes] | None
+
+
+def members(file: BinaryIO | Verified, *, stream: bool) -> Iterator[tuple[tarfile.TarInfo, Content]]:
+    """The members of a tar file, each with what is in it, if it is a file; read that before the next one.
+
+    With `stream` the file is read from start to end and never sought. Raises BadImage.
+    """
+    mode = "r|" if stream else "r:"
+    last = -1
+    try:
+        with tarfile.open(
+            fileobj=file, mode=mode, tarinfo=_Header, encoding="utf-8", errors="surrogateescape"
+        ) as archive:
+            while (member := archive.next()) is not None:
+                archive.members.clear()  # type: ignore[attr-defined]  # or it keeps them all
+                if member.offset <= last or member.size < 0:
+                    raise BadImage("its headers go round in a circle")
+                last = member.offset
+                if member.sparse is not None:  # type: ignore[attr-defined]
+                    raise BadImage("it has a sparse file")
+                yield member, archive.extractfile(member) if member.isreg() else None
+    except (*_BROKEN, RecursionError) as error:
+        raise BadImage(f"it is no tar file that can be read: {error}") from None
+
+
+def decompressed(file: BinaryIO, scratch: str) -> BinaryIO:
+    """What is in a file, which is compressed with gzip, zstd or not at all; `file` itself if it is not.
+
+    `scratch` is a directory for a nameless file. Raises BadImage; so does reading.
+    """
+    start = file.read(_MAGIC)
+    file.seek(-len(start), io.SEEK_CUR)
+    if start.startswith(_GZIP):
+        import gzip
+
+        return cast(BinaryIO, gzip.GzipFile(fileobj=file))
+    return _from_zstd(file, scratch) if start == _ZSTD else file
+
+
+def _from_zstd(file: BinaryIO, scratch: str) -> BinaryIO:
+    """By the standard library from Python 3.14 on, else by the program."""
+    import importlib
+
+    try:
+        return cast(BinaryIO, importlib.import_module("compression.zstd").ZstdFile(file))
+    except ImportError:
+        pass
+    program = shutil.which("zstd")
+    if program is None:
+        raise BadImage("it is compressed with zstd, which needs Python 3.14 or the program zstd")
+    return cast(BinaryIO, io.BufferedReader(_Program([program, "-dcq"], file, scratch), 2**20))
+
+
+class _Program(io.RawIOBase):
+    """What a program makes of a file."""
+
+    def __init__(self, command: list[str], file: BinaryIO, scratch: str) -> None:
+        import subprocess
+
+        with tempfile.TemporaryFile(dir=scratch) as copy:  # what follows the file in an archive is not for the program
+            shutil.copyfileobj(file, copy, 2**20)
+            copy.seek(0)
+            self._process = subprocess.Popen(command, stdin=copy, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        assert self._process.stdout is not None
+        count = cast(io.BufferedReader, self._process.stdout).readinto(buffer)
+        if count == 0 and self._process.wait() != 0:
+            raise BadImage("what zstd has compressed is broken")
+        return count
+
+    def close(self) -> None:
+        if not self.closed:
+            self._process.kill()
+            self._process.communicate()
+        super().close()

@@ -1,0 +1,254 @@
+"""Mounts in a user namespace, and links where there are no mounts at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from initsup.node import links, termination
+from initsup.node.failures import CannotCreate
+from initsup.spec.manifest import ConfigMap, Manifest, Secret
+from initsup.spec.pod import Container, HostAlias, SecurityContext
+from initsup.spec.settings import ImageMapping
+from tests.node.world import (
+    World,
+    as_user,
+    config_volume,
+    empty_dir,
+    manifest,
+    mount,
+    need_root,
+    say,
+    secret_volume,
+)
+
+pytestmark = pytest.mark.real
+
+MAPS = {"cm": ConfigMap(data={"one": "1"})}
+SECRETS = {"s": Secret(data={"k": b"v"})}
+USER = 1000
+
+
+def container(*mounts: Any, name: str = "c", **more: Any) -> Container:
+    return Container(name=name, volume_mounts=mounts, **more)
+
+
+# -- a user namespace ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """A directory of the user's own that the user can get at."""
+    need_root()
+    place = Path(tempfile.mkdtemp(prefix="initsup-", dir="/tmp"))
+    os.chown(place, USER, USER)
+    yield place
+    shutil.rmtree(place)
+
+
+def run_as_user(home: Path, made: Manifest, work: Any) -> str:
+    """What `work` says, done by the user with a world; skips where user namespaces are not permitted."""
+
+    def inside() -> None:
+        world = World(made, str(home))
+        if world.volumes.space.way != "user":
+            say(f"skip: {world.volumes.space.refusal}")
+            return
+        world.volumes.prepare()
+        work(world)
+        world.remove()
+
+    text = as_user(USER, inside)
+    if text.startswith("skip: "):
+        pytest.skip(f"user namespaces are not permitted here: {text}")
+    return text
+
+
+def test_volumes_of_a_user(home: Path) -> None:
+    place = "/initsup-none/x"
+    mounts = (mount("v", place), mount("cm", "/etc/initsup-none"), mount("s", f"{place}/s"), mount("m", "/dev/shm"))
+    volumes = (empty_dir(), config_volume(), secret_volume(), empty_dir("m", medium="Memory", size_limit="1Mi"))
+    made = manifest(container(*mounts), container(name="d"), volumes=volumes, config_maps=MAPS, secrets=SECRETS)
+    before = Path("/proc/self/mountinfo").read_text()
+
+    def work(world: World) -> None:
+        say(
+            world.sh(
+                f"id -u; cat {place}/s/k /etc/initsup-none/one; echo x > {place}/f; cat {place}/f; ls /etc/hostname"
+            )
+        )
+        say(world.sh("df -k /dev/shm | tail -n 1 | awk '{print $2}'; echo bye > /dev/termination-log"))
+        log = world.mounts.current("c").termination_log  # type: ignore[union-attr]
+        say(repr(termination.read(log, "")))
+        say(world.sh(f"ls {place}; touch {home}/real; stat -c %T /etc/passwd >/dev/null && echo fine", "d"))
+        say((Path(world.volumes.path("v") or "") / "f").read_text())
+
+    text = run_as_user(home, made, work)
+    assert text.split() == ["1000", "v1x", "/etc/hostname", "1024", r"'bye\n'", "fine", "x"]
+    assert (home / "real").exists()
+    assert not os.path.lexists("/initsup-none")
+    assert not os.path.lexists("/etc/initsup-none")
+    assert Path("/proc/self/mountinfo").read_text() == before
+    assert os.listdir(home) == ["real"]
+
+
+def test_a_read_only_root_of_a_user(home: Path) -> None:
+    one = container(mount("v", "/initsup-none"), security_context=SecurityContext(read_only_root_filesystem=True))
+
+    def work(world: World) -> None:
+        say(world.sh(f"touch {home}/x 2>&1 | grep -c Read-only; echo x > /initsup-none/f && cat /initsup-none/f"))
+
+    assert run_as_user(home, manifest(one, volumes=(empty_dir(),)), work).split() == ["1", "x"]
+
+
+def test_errors_come_through(home: Path) -> None:
+    def work(world: World) -> None:
+        try:
+            world.view()
+        except CannotCreate as error:
+            say(f"{error.reason}: {error.message}")
+
+    text = run_as_user(home, manifest(container(mount("v", "/etc/passwd")), volumes=(empty_dir(),)), work)
+    assert text == 'RunContainerError: error mounting volume "v" at "/etc/passwd": not a directory\n'
+
+
+# -- links -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def linked(tmp_path: Path) -> Iterator[Any]:
+    """Makes worlds without mounts; nothing may be left at the end."""
+    made: list[World] = []
+
+    def make(*containers: Container, **more: Any) -> World:
+        state = tmp_path / f"state{len(made)}"
+        state.mkdir(exist_ok=True)
+        volumes = (empty_dir(), config_volume())
+        made.append(World(manifest(*containers, volumes=volumes, config_maps=MAPS, mode="link", **more), str(state)))
+        made[-1].volumes.prepare()
+        return made[-1]
+
+    yield make
+    for number, world in enumerate(made):
+        assert world.mounts.remove() == []
+        world.volumes.remove()
+        assert os.listdir(tmp_path / f"state{number}") == []
+
+
+def test_links_to_volumes(linked: Any, tmp_path: Path) -> None:
+    place = tmp_path / "new/deep"
+    mounts = (
+        mount("v", f"{place}/v"),
+        mount("cm", f"{place}/one", sub_path="one"),
+        mount("v", f"{place}/s", sub_path="a/b"),
+    )
+    world = linked(container(*mounts, name="a"), container(mount("v", f"{place}/v"), name="b"))
+    for name in ("a", "b"):
+        view = world.view(name)
+        assert (view.namespaces, view.inode, view.root) == ((), 0, None)
+    assert world.sh(f"cat {place}/one; echo x > {place}/s/f; cat {place}/v/a/b/f", "a") == "1x\n"
+    world.remove()
+    assert not (tmp_path / "new").exists()
+
+
+def test_what_was_there_comes_back(linked: Any, tmp_path: Path) -> None:
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full/page").write_text("old")
+    (tmp_path / "file").write_text("old")
+    (tmp_path / "full").chmod(0o700)
+    world = linked(container(mount("v", str(tmp_path / "full")), mount("cm", str(tmp_path / "file"), sub_path="one")))
+    world.view()
+    assert (os.listdir(tmp_path / "full"), (tmp_path / "file").read_text()) == ([], "1")
+    world.remove()
+    assert ((tmp_path / "full/page").read_text(), (tmp_path / "file").read_text()) == ("old", "old")
+    assert (tmp_path / "full").stat().st_mode & 0o777 == 0o700
+    assert not [name for name in os.listdir(tmp_path) if "aside" in name]
+
+
+def test_what_a_killed_run_has_left_is_taken_over(linked: Any, tmp_path: Path) -> None:
+    (tmp_path / "place").symlink_to(tmp_path / "gone/volumes/v")
+    (tmp_path / "place.initsup-aside").mkdir()
+    world = linked(container(mount("v", str(tmp_path / "place"))))
+    world.view()
+    assert os.readlink(tmp_path / "place") == world.volumes.path("v")
+    world.remove()
+    assert not (tmp_path / "place").is_symlink()
+    assert (tmp_path / "place").is_dir()
+
+
+def test_one_path_leads_to_one_volume(linked: Any, tmp_path: Path) -> None:
+    path = str(tmp_path / "x")
+    world = linked(container(mount("v", path), name="a"), container(mount("cm", path), name="b"))
+    world.view("a")
+    with pytest.raises(CannotCreate, match=r'cannot link volume "cm" to .*it can lead to one place only') as caught:
+        world.view("b")
+    assert caught.value.reason == "CreateContainerConfigError"
+
+
+def test_only_a_path_of_its_own_has_a_termination_log(linked: Any, tmp_path: Path) -> None:
+    own = str(tmp_path / "last-words")
+    world = linked(container(name="a"), container(name="b"), container(name="c", termination_message_path=own))
+    assert [world.view(name).termination_log for name in ("a", "b")] == [None, None]
+    world.view("c")
+    world.sh(f"echo bye > {own}", "c")
+    assert termination.read(world.mounts.current("c").termination_log, "") == "bye\n"
+
+
+READ_ONLY = SecurityContext(read_only_root_filesystem=True)
+NEED = "needs mounts, which are not permitted here"
+
+
+@pytest.mark.parametrize(
+    ("containers", "spec", "expected"),
+    [
+        pytest.param([container(mount("v", "/x"), mount("cm", "/y", read_only=True))], {}, [], id="nothing"),
+        pytest.param(
+            [container(security_context=READ_ONLY)],
+            {},
+            [f"spec.containers[0].securityContext.readOnlyRootFilesystem: {NEED}"],
+            id="a read-only root",
+        ),
+        pytest.param(
+            [container(mount("v", "/x", read_only=True))],
+            {},
+            [f"spec.containers[0].volumeMounts[0].readOnly: {NEED}"],
+            id="a read-only mount",
+        ),
+        pytest.param(
+            [container()], {"host_aliases": (HostAlias(ip="::1"),)}, [f"spec.hostAliases: {NEED}"], id="host aliases"
+        ),
+        pytest.param(
+            [container(mount("v", "/x"), image="i")],
+            {"images": {"i": ImageMapping(rootfs="/r")}},
+            [f"spec.containers[0].volumeMounts: an image with a rootfs {NEED}"],
+            id="volumes in an image",
+        ),
+        pytest.param(
+            [container(mount("v", "/x/"), name="a"), container(mount("cm", "/x"), name="b")],
+            {},
+            [f'spec: containers "a" and "b" have different volumes at /x: {NEED}'],
+            id="two volumes at one path",
+        ),
+        pytest.param(
+            [container(mount("v", "/x"), name="a"), container(mount("v", "/x"), name="b")],
+            {},
+            [],
+            id="one volume at one path",
+        ),
+    ],
+)
+def test_problems(containers: list[Container], spec: Any, expected: list[str]) -> None:
+    assert links.problems(manifest(*containers, volumes=(empty_dir(), config_volume()), **spec)) == expected
+
+
+def test_what_links_cannot_give_is_an_error_unless_best_effort(linked: Any, tmp_path: Path) -> None:
+    one = container(mount("v", str(tmp_path / "x"), read_only=True))
+    world = linked(one)
+    with pytest.raises(CannotCreate, match="readOnly: needs mounts"):
+        world.view()
