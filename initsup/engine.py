@@ -18,12 +18,13 @@ from initsup.core.apply import apply, begin
 from initsup.core.change import FORBIDDEN, compare
 from initsup.core.decide import decide
 from initsup.core.events import Began, Event, Looked, Probed, RestartAsked
+from initsup.core.facts import Facts
 from initsup.core.narrate import Notice, narrate
 from initsup.core.plan import Plan, plan
 from initsup.core.report import Where, report
 from initsup.core.startup import is_alive
 from initsup.errors import InitsupError
-from initsup.journal import Journal, Notices, stamp
+from initsup.journal import Journal, KeptNotices, Notices, stamp
 from initsup.spec.base import to_dict
 from initsup.spec.manifest import Manifest
 
@@ -68,6 +69,9 @@ class Node(Protocol):
     ) -> Command:
         """Run a command in a running container on these descriptors. Raises OSError when it cannot be started."""
 
+    def rejoin(self, number: int, on_exit: Callable[[int], None]) -> Command:
+        """A command that the program which this one replaces has started, by its old number."""
+
     def processes(self, container: str) -> list[int]:
         """The pids of all processes of a container, its main process first; none when it does not run."""
 
@@ -96,7 +100,9 @@ class Attachment(Protocol):
 
 
 class Command(Protocol):
-    """A command that runs in a container."""
+    """A command that runs in a container. `number` tells it from all others."""
+
+    number: int
 
     def kill(self) -> None:
         """End it, with all that it started; nothing happens when it has ended."""
@@ -118,6 +124,19 @@ class Observer(Protocol):
 
     def look_at(self, engine: Engine) -> float | None:
         """When it wants to be called again even if nothing happens."""
+
+
+class KeptEngine(msgspec.Struct, frozen=True):
+    """An engine as it is handed over to the program that replaces this one."""
+
+    asked: Manifest
+    facts: Facts
+    notices: KeptNotices
+    wall_zero: float
+    created: float
+    successor: Manifest | None
+    probed: tuple[tuple[str, str, str, int], ...]
+    lacking: tuple[str, ...]
 
 
 class Engine:
@@ -143,6 +162,28 @@ class Engine:
         self._changed: Any = None
         self._stamps: dict[int, str] = {}
         journal.begin(self.facts)
+
+    def handed_over(self) -> KeptEngine:
+        """What a successor needs to know. Timers are not among it: `decide` tells them from the facts."""
+        return KeptEngine(
+            asked=self.plan.asked,
+            facts=self.facts,
+            notices=self.notices.handed_over(),
+            wall_zero=self.wall_zero,
+            created=self.created,
+            successor=self.successor,
+            probed=tuple((*key, count) for key, count in self.probed.items()),
+            lacking=tuple(self._lacking),
+        )
+
+    def resume(self, kept: KeptEngine) -> None:
+        """Go on with what was handed over; the journal begins anew with its facts."""
+        self.facts, self.created, self.wall_zero = kept.facts, kept.created, kept.wall_zero
+        self.successor = kept.successor
+        self.notices.resume(kept.notices)
+        self.probed = {(container, probe, outcome): count for container, probe, outcome, count in kept.probed}
+        self._lacking = list(kept.lacking)
+        self.journal.begin(self.facts)
 
     @staticmethod
     def now() -> float:

@@ -118,6 +118,13 @@ class Kept(msgspec.Struct):
     last: float
 
 
+class KeptNotices(msgspec.Struct, frozen=True):
+    """All notices as they are handed over; `number` is the last one's."""
+
+    number: int
+    kept: tuple[Kept, ...]
+
+
 class Notices:
     """The pod's Kubernetes events. The same again is counted, not repeated (client-go tools/record/events_cache.go)."""
 
@@ -138,6 +145,15 @@ class Notices:
             kept.last = wall
             self._kept.move_to_end(notice)
         return kept
+
+    def handed_over(self) -> KeptNotices:
+        """What a successor needs to know."""
+        return KeptNotices(self._number, tuple(self._kept.values()))
+
+    def resume(self, kept: KeptNotices) -> None:
+        """Go on with what was handed over."""
+        self._number = kept.number
+        self._kept = OrderedDict((one.notice, one) for one in kept.kept)
 
     def as_list(self, pod: Pod, host: str) -> dict[str, Any]:
         """An EventList in the order of time."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import stat
 from collections.abc import Iterator
 from typing import IO, Any
 
@@ -20,18 +21,42 @@ KUBECONFIG = "kubeconfig"
 POD = "pod.json"
 EVENTS = "events.json"
 JOURNAL = "journal.jsonl"
+FOR_ALL = ("/tmp", "/dev/shm", "/var/tmp")
 
 
 class Unanswered(InitsupError):
     """The pod came to its end while it was asked."""
 
 
-def base_dir() -> str:
-    """Where state directories lie unless `--state-dir` says otherwise."""
-    if os.geteuid() == 0:
-        return "/run/initsup"
+def places() -> list[str]:
+    """Where state directories may lie unless `--state-dir` says otherwise: `run` takes the first that it can use.
+
+    The directories for everybody come last, and what somebody else has made there is not used.
+    """
+    user = os.geteuid()
     runtime = os.environ.get("XDG_RUNTIME_DIR")
-    return os.path.join(runtime, "initsup") if runtime else f"/tmp/initsup-{os.geteuid()}"
+    own = ["/run/initsup"] if user == 0 else [os.path.join(runtime, "initsup")] if runtime else []
+    return own + [place for place in (f"{of_all}/initsup-{user}" for of_all in FOR_ALL) if not _is_foreign(place)]
+
+
+def _is_foreign(path: str) -> bool:
+    """Whether somebody else has made it, or it leads somewhere else."""
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return False
+    return status.st_uid != os.geteuid() or not stat.S_ISDIR(status.st_mode)
+
+
+def state_dirs() -> list[str]:
+    """All state directories in the usual places, in the order of their names."""
+    found = []
+    for place in places():
+        try:
+            found += [entry.path for entry in os.scandir(place) if entry.is_dir()]
+        except OSError:
+            continue
+    return sorted(found, key=os.path.basename)
 
 
 def find_state_dir(given: str | None, name: str | None = None) -> str:
@@ -41,23 +66,19 @@ def find_state_dir(given: str | None, name: str | None = None) -> str:
     """
     if given:
         return given
-    base = base_dir()
-    if name:
-        path = os.path.join(base, name)
-        if not os.path.isdir(path):
-            raise UsageError(f'pod "{name}" not found in {base}, is it running? (--state-dir DIR names another place)')
-        return path
-    try:
-        names = sorted(n for n in os.listdir(base) if os.path.isdir(os.path.join(base, n)))
-    except OSError:
-        names = []
-    running = [n for n in names if _answers(os.path.join(base, n))]
-    found = running or names
+    every = state_dirs()
+    there = [path for path in every if not name or os.path.basename(path) == name]
+    found = [path for path in there if len(there) > 1 and _answers(path)] or there
+    if len(found) == 1:
+        return found[0]
+    where = " or ".join(dict.fromkeys(map(os.path.dirname, every))) or places()[0]
+    if name and not found:
+        raise UsageError(f'pod "{name}" not found in {where}, is it running? (--state-dir DIR names another place)')
     if not found:
-        raise UsageError(f"no pod found in {base}, start one with `initsup run FILE` or give --state-dir DIR")
-    if len(found) > 1:
-        raise UsageError(f"several pods are here, name one: {', '.join(found)}")
-    return os.path.join(base, found[0])
+        raise UsageError(f"no pod found in {where}, start one with `initsup run FILE` or give --state-dir DIR")
+    if name:
+        raise UsageError(f"several places have one, name it by --state-dir: {', '.join(found)}")
+    raise UsageError(f"several pods are here, name one: {', '.join(map(os.path.basename, found))}")
 
 
 def get_pod(state_dir: str) -> dict[str, Any]:
@@ -98,14 +119,24 @@ def call(state_dir: str, verb: str, **arguments: Any) -> dict[str, Any]:
 
 def exec_in(state_dir: str, container: str, argv: list[str], fds: tuple[int, int, int], tty: bool = False) -> int:
     """Run a command in a container on these three descriptors; its exit code, 128+n for a signal."""
-    request = json.dumps({"verb": "exec", "container": container, "argv": argv, "tty": tty}).encode() + b"\n"
+    request = {"verb": "exec", "container": container, "argv": argv, "tty": tty}
+    return int(_call_with(state_dir, request, fds)["code"])
+
+
+def attach(state_dir: str, container: str, pipes: tuple[int, int, int], stdin: bool) -> None:
+    """Join these three pipes to the streams of a running container until it ends. With a terminal it has no stderr."""
+    _call_with(state_dir, {"verb": "attach", "container": container, "stdin": stdin}, pipes)
+
+
+def _call_with(state_dir: str, request: dict[str, Any], fds: tuple[int, int, int]) -> dict[str, Any]:
+    """Ask for something to be done with these descriptors, and wait until it is."""
     try:
         connection = _socket(state_dir)
     except OSError as problem:
         raise InitsupError(f"no initsup is running in {state_dir} ({problem.strerror})") from None
     with connection, connection.makefile("rb") as stream:
-        socket.send_fds(connection, [request], list(fds))
-        return int(_answer(stream)["code"])
+        socket.send_fds(connection, [json.dumps(request).encode() + b"\n"], list(fds))
+        return _answer(stream)
 
 
 def _ask_or_read(state_dir: str, verb: str, file: str) -> dict[str, Any]:

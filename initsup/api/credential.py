@@ -15,17 +15,23 @@ if TYPE_CHECKING:
 class Credential:
     """What a client on TCP must know, and what it can know us by."""
 
-    def __init__(self, tcp: socket.socket) -> None:
+    def __init__(self, tcp: socket.socket, token: str = "", certificate: bytes = b"", key: bytes = b"") -> None:
+        """The socket tells what the certificate is for; or all is there already."""
+        host, port = tcp.getsockname()[:2]
+        wild = host in ("0.0.0.0", "::")
+        self.token, self.certificate, self.key = token, certificate, key
+        self._server = f"https://{'127.0.0.1' if wild else f'[{host}]' if ':' in host else host}:{port}"
+        if not token:
+            self._make(_own_addresses() if wild else (host,))
+        self._context: Any = None
+
+    def _make(self, hosts: tuple[str, ...]) -> None:
         from secrets import token_urlsafe
 
         from initsup.api.certificate import certificate
 
-        host, port = tcp.getsockname()[:2]
-        wild = host in ("0.0.0.0", "::")
         self.token = token_urlsafe(32)
-        self._server = f"https://{'127.0.0.1' if wild else f'[{host}]' if ':' in host else host}:{port}"
-        self._certificate, self._key = certificate(_own_addresses() if wild else (host,))
-        self._context: Any = None
+        self.certificate, self.key = certificate(hosts)
 
     def context(self) -> Any:
         """The TLS context, made at the first client."""
@@ -35,7 +41,7 @@ class Credential:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.minimum_version = ssl.TLSVersion.TLSv1_2
             with open(os.memfd_create("key", os.MFD_CLOEXEC), "wb") as file:  # ssl(3) reads files only
-                file.write(self._certificate + self._key)
+                file.write(self.certificate + self.key)
                 file.flush()
                 context.load_cert_chain(f"/proc/self/fd/{file.fileno()}")
             self._context = context
@@ -47,7 +53,7 @@ class Credential:
         import json
 
         name = engine.plan.pod.metadata.name
-        authority = base64.b64encode(self._certificate).decode()
+        authority = base64.b64encode(self.certificate).decode()
         namespace = engine.plan.pod.metadata.namespace or "default"
         tree = {
             "apiVersion": "v1",

@@ -12,9 +12,11 @@ import struct
 from typing import TYPE_CHECKING
 
 import anyio
+import msgspec
 
 from initsup.api.client import API_SOCKET, KUBECONFIG
 from initsup.api.sockets import bind_tcp, bind_unix
+from initsup.node.handover import Parcel
 
 if TYPE_CHECKING:
     from anyio.abc import ByteStream, TaskGroup
@@ -42,10 +44,28 @@ _MODULES = (
 )
 
 
-class Door:
-    """All ways in to one pod's API."""
+class KeptPort(msgspec.Struct, frozen=True):
+    """A listening TCP socket as it is handed over, and what its clients know."""
 
-    def __init__(self, engine: Engine, state_dir: str, tcp: socket.socket | None = None) -> None:
+    tcp: int
+    token: str
+    certificate: bytes
+    key: bytes
+
+
+class KeptDoor(msgspec.Struct, frozen=True):
+    """All listening sockets as they are handed over; -1: there is none."""
+
+    listener: int
+    ports: tuple[KeptPort, ...]
+
+
+class Door:
+    """All ways in to one pod's API. Clients of these do not go along when the program is replaced: they come again."""
+
+    def __init__(
+        self, engine: Engine, state_dir: str, tcp: socket.socket | None = None, kept: KeptDoor | None = None
+    ) -> None:
         """`tcp` listens already. Raises InitsupError when the kubeconfig cannot be written."""
         self._engine = engine
         self._state_dir = state_dir
@@ -54,25 +74,47 @@ class Door:
         self._cluster: Cluster | None = None
         self._loading = anyio.Lock()
         self._room = anyio.Semaphore(MAX_CLIENTS)
-        if tcp is not None:
+        self._listener: socket.socket | None = None
+        if kept is not None:
+            self._resume(kept)
+        elif tcp is not None:
             self._open(tcp)
+
+    def handed_over(self, parcel: Parcel) -> KeptDoor:
+        """What a successor needs to know."""
+        return KeptDoor(
+            listener=parcel.keep(self._listener.fileno()) if self._listener is not None else -1,
+            ports=tuple(
+                KeptPort(parcel.keep(tcp.fileno()), one.token, one.certificate, one.key) for tcp, one in self._tcp
+            ),
+        )
+
+    def _resume(self, kept: KeptDoor) -> None:
+        from initsup.api.credential import Credential
+
+        if kept.listener >= 0:
+            self._listener = socket.socket(fileno=kept.listener)
+        for port in kept.ports:
+            tcp = socket.socket(fileno=port.tcp)
+            self._tcp.append((tcp, Credential(tcp, port.token, port.certificate, port.key)))
 
     async def serve(self, over: anyio.Event) -> None:
         """Let clients in until `over`; then those who are there get the last word."""
         try:
-            listener = bind_unix(self._state_dir, API_SOCKET)
+            if self._listener is None:
+                self._listener = bind_unix(self._state_dir, API_SOCKET)
         except OSError as problem:
             self._engine.lacks(f"cannot listen in {self._state_dir}: {problem.strerror}")
             await over.wait()
             return
         async with anyio.create_task_group() as tasks:
             self._tasks = tasks
-            tasks.start_soon(self._accept, listener, None)
+            tasks.start_soon(self._accept, self._listener, None)
             for tcp, credential in self._tcp:
                 tasks.start_soon(self._accept, tcp, credential)
             await over.wait()
             await self._close(tasks)
-        for one in (listener, *(tcp for tcp, _ in self._tcp)):
+        for one in (self._listener, *(tcp for tcp, _ in self._tcp)):
             one.close()
 
     def kubeconfig(self) -> str:

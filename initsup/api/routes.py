@@ -62,6 +62,13 @@ def _processes(engine: Engine, request: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _health(engine: Engine, request: dict[str, Any]) -> dict[str, Any]:
+    """Whether the pod is Ready, asked by `what` = ready; that initsup answers at all is what live means."""
+    conditions = engine.pod()["status"]["conditions"] if request.get("what") == "ready" else []
+    ready = next((one for one in conditions if one["type"] == "Ready"), {"status": "True"})
+    return {"ok": ready["status"] == "True", "why": ready.get("message") or ready.get("reason") or ""}
+
+
 def _apply(engine: Engine, request: dict[str, Any]) -> dict[str, Any]:
     import msgspec
 
@@ -126,6 +133,7 @@ _ROUTES = {
     "get": _get,
     "events": _events,
     "processes": _processes,
+    "health": _health,
     "apply": _apply,
     "delete": _delete,
     "restart": _restart,

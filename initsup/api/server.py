@@ -1,7 +1,8 @@
 """The control socket: one JSON object a line, answered by `api.routes`. Only root and the same user are heard.
 
 `watch` answers again after each change; `exec` runs a command on the descriptors that came with the request, and ends
-it when the client goes away.
+it when the client goes away. When the program is replaced by another one, its clients go with it and notice nothing:
+a request that is not answered by then is answered by the new program.
 """
 
 from __future__ import annotations
@@ -9,16 +10,19 @@ from __future__ import annotations
 import os
 import socket
 import struct
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import anyio
 import msgspec
 from anyio.abc import TaskGroup
 
+from initsup import __version__
 from initsup.api.door import Door
 from initsup.api.routes import Refusal, answer, running_container
-from initsup.engine import Engine
+from initsup.engine import Command, Engine
 from initsup.errors import InitsupError
+from initsup.node.handover import Parcel
 
 MAX_REQUEST = 1 << 20
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
@@ -29,31 +33,197 @@ FAREWELL = 1.0
 """Seconds that clients have, once the pod is finished, to take the last answer."""
 
 
-async def serve(engine: Engine, listener: socket.socket, door: Door, over: anyio.Event) -> None:
-    """Answer clients until `over`; those who wait for a change then get the last word."""
-    async with anyio.create_task_group() as clients:
-        async with anyio.create_task_group() as entry:
-            entry.start_soon(_accept, engine, listener, door, clients)
-            await over.wait()
-            entry.cancel_scope.cancel()
-        clients.cancel_scope.deadline = anyio.current_time() + FAREWELL
+class KeptClient(msgspec.Struct, frozen=True):
+    """A client as it is handed over; see `Client`. `command` is the number of what was started for it, -1: nothing."""
+
+    connection: int
+    received: bytes
+    fds: tuple[int, ...]
+    unsent: bytes
+    last: bytes
+    command: int
 
 
-async def _accept(engine: Engine, listener: socket.socket, door: Door, clients: TaskGroup) -> None:
-    while True:
-        await anyio.wait_readable(listener)
-        if engine.facts.finished:
-            return
-        try:
-            connection, _ = listener.accept()
-        except BlockingIOError:
-            continue
-        except OSError as problem:  # out of descriptors: the client waits in the queue until one is free
-            engine.lacks(f"cannot accept clients: {problem.strerror}")
-            await engine.change()
-            continue
+class KeptDesk(msgspec.Struct, frozen=True):
+    """The control socket as it is handed over."""
+
+    listener: int
+    clients: tuple[KeptClient, ...]
+
+
+class Client:
+    """One connection. `received` is the request as far as it has come in, `fds` came with it.
+
+    `last` is the last answer, `unsent` what the client has not taken of it.
+    """
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.connection = connection
+        self.received = b""
+        self.fds: list[int] = []
+        self.unsent: bytes | memoryview = b""
+        self.last = b""
+        self.command: Command | None = None
+        self.kept_command = -1
+        self.is_resumed = False
         connection.setblocking(False)
-        clients.start_soon(_client, engine, door, connection)
+
+    def handed_over(self, parcel: Parcel) -> KeptClient:
+        """What a successor needs to know."""
+        return KeptClient(
+            connection=parcel.keep(self.connection.fileno()),
+            received=self.received,
+            fds=tuple(map(parcel.keep, self.fds)),
+            unsent=bytes(self.unsent),
+            last=self.last,
+            command=self.command.number if self.command is not None else -1,
+        )
+
+    @classmethod
+    def resume(cls, kept: KeptClient) -> Client:
+        """Go on with what was handed over."""
+        client = cls(socket.socket(fileno=kept.connection))
+        client.received, client.fds, client.kept_command = kept.received, list(kept.fds), kept.command
+        client.unsent, client.last = kept.unsent, kept.last
+        client.is_resumed = True
+        return client
+
+    def close(self) -> None:
+        """It has gone, or got what it wanted."""
+        for fd in self.fds:
+            os.close(fd)
+        self.connection.close()
+
+    async def receive(self) -> dict[str, Any] | None:
+        """One request line, with the descriptors that came along; None when there is none."""
+        while not self.received.endswith(b"\n"):
+            await anyio.wait_readable(self.connection)
+            part, got, _, _ = socket.recv_fds(self.connection, 65536, 3, socket.MSG_CMSG_CLOEXEC)
+            self.fds.extend(got)
+            self.received += part
+            if not part or len(self.received) > MAX_REQUEST:
+                return None
+        try:
+            return _decode(self.received)
+        except msgspec.DecodeError as problem:
+            await self.send({"error": f"not a request: {problem}", "code": 1})
+            return None
+
+    async def send(self, message: dict[str, Any]) -> None:
+        """Send an answer, if it is another one than the last."""
+        self.put(message)
+        await self.flush()
+
+    def put(self, message: dict[str, Any]) -> None:
+        """Have an answer sent by the next `flush`, if it is another one than the last."""
+        data = _encode(message) + b"\n"
+        if data != self.last:
+            self.unsent = self.last = data
+
+    async def flush(self) -> None:
+        """Send what is left of the last answer."""
+        self.unsent = memoryview(self.unsent)
+        while self.unsent:
+            try:
+                self.unsent = self.unsent[self.connection.send(self.unsent) :]
+            except BlockingIOError:
+                await anyio.wait_writable(self.connection)
+
+    async def until_gone(self, scope: anyio.CancelScope) -> None:
+        """Cancel when the client goes away."""
+        while True:
+            await anyio.wait_readable(self.connection)
+            if not self.connection.recv(4096):
+                scope.cancel()
+                return
+
+
+async def _no_reexec() -> str:
+    return "this initsup cannot be replaced"
+
+
+class Desk:
+    """Where clients of the control socket are served."""
+
+    def __init__(self, engine: Engine, door: Door, listener: socket.socket, kept: KeptDesk | None = None) -> None:
+        self.reexec: Callable[[], Awaitable[str]] = _no_reexec
+        """Replaces the program, and says why not if it could not."""
+        self._engine = engine
+        self._door = door
+        self._listener = listener
+        self._clients = {Client.resume(one) for one in kept.clients} if kept is not None else set()
+
+    def handed_over(self, parcel: Parcel) -> KeptDesk:
+        """What a successor needs to know."""
+        listener = parcel.keep(self._listener.fileno())
+        return KeptDesk(listener, tuple(client.handed_over(parcel) for client in self._clients))
+
+    async def serve(self, over: anyio.Event) -> None:
+        """Answer clients until `over`; those who wait for a change then get the last word."""
+        async with anyio.create_task_group() as clients:
+            for client in self._clients:
+                clients.start_soon(self._serve, client)
+            async with anyio.create_task_group() as entry:
+                entry.start_soon(self._accept, clients)
+                await over.wait()
+                entry.cancel_scope.cancel()
+            clients.cancel_scope.deadline = anyio.current_time() + FAREWELL
+
+    async def _accept(self, clients: TaskGroup) -> None:
+        while True:
+            await anyio.wait_readable(self._listener)
+            if self._engine.facts.finished:
+                return
+            try:
+                connection, _ = self._listener.accept()
+            except BlockingIOError:
+                continue
+            except OSError as problem:  # out of descriptors: the client waits in the queue until one is free
+                self._engine.lacks(f"cannot accept clients: {problem.strerror}")
+                await self._engine.change()
+                continue
+            client = Client(connection)
+            self._clients.add(client)
+            clients.start_soon(self._serve, client)
+
+    async def _serve(self, client: Client) -> None:
+        try:
+            if _may(client.connection):
+                await self._answer(client)
+        except OSError:
+            return  # the client has gone
+        finally:
+            self._clients.discard(client)
+            client.close()
+
+    async def _answer(self, client: Client) -> None:
+        answered = bool(client.unsent)  # by the program before this one
+        await client.flush()
+        request = await client.receive()
+        if request is None or (answered and not request.get("watch")):
+            return
+        engine, verb = self._engine, request.get("verb")
+        if verb == "exec":
+            await _exec(engine, client, request)
+        elif verb == "attach":
+            await _attach(engine, client, request)
+        elif verb == "kubeconfig":
+            await client.send(_kubeconfig(self._door))
+        elif verb == "top":
+            await client.send(await _top(engine))
+        elif verb == "reexec":
+            await self._reexec(client)
+        elif request.get("watch"):
+            await _watch(engine, client, request)
+        else:
+            await client.send(answer(engine, request))
+
+    async def _reexec(self, client: Client) -> None:
+        """Answered by the new program, as that has found the client here."""
+        if client.is_resumed:
+            await client.send({"version": __version__, "pid": os.getpid()})
+        else:
+            await client.send({"error": await self.reexec(), "code": 1})
 
 
 def _may(connection: socket.socket) -> bool:
@@ -61,28 +231,13 @@ def _may(connection: socket.socket) -> bool:
     return uid in (0, os.geteuid())
 
 
-async def _client(engine: Engine, door: Door, connection: socket.socket) -> None:
-    fds: list[int] = []
-    try:
-        if not _may(connection):
-            return
-        request = await _receive(connection, fds)
-        if request is None:
-            return
-        if request.get("verb") == "exec":
-            await _exec(engine, connection, request, fds)
-        elif request.get("verb") == "kubeconfig":
-            await _send(connection, _kubeconfig(door))
-        elif request.get("watch"):
-            await _watch(engine, connection, request)
-        else:
-            await _send(connection, answer(engine, request))
-    except OSError:
-        return  # the client has gone
-    finally:
-        for fd in fds:
-            os.close(fd)
-        connection.close()
+async def _top(engine: Engine) -> dict[str, Any]:
+    """CPU (cores) and memory (bytes) of each running container."""
+    from initsup.api.usage import usage
+
+    used, _ = await usage(engine)
+    containers = {name: {"cpu": one.cpu, "memory": one.memory} for name, one in used.items()}
+    return {"pod": engine.plan.pod.metadata.name, "containers": containers}
 
 
 def _kubeconfig(door: Door) -> dict[str, Any]:
@@ -93,81 +248,67 @@ def _kubeconfig(door: Door) -> dict[str, Any]:
         return {"error": str(problem), "code": problem.exit_code}
 
 
-async def _receive(connection: socket.socket, fds: list[int]) -> dict[str, Any] | None:
-    """One request line, with the descriptors that came along; None when there is none."""
-    data = b""
-    while not data.endswith(b"\n"):
-        await anyio.wait_readable(connection)
-        part, got, _, _ = socket.recv_fds(connection, 65536, 3, socket.MSG_CMSG_CLOEXEC)
-        fds.extend(got)
-        data += part
-        if not part or len(data) > MAX_REQUEST:
-            return None
-    try:
-        return _decode(data)
-    except msgspec.DecodeError as problem:
-        await _send(connection, {"error": f"not a request: {problem}", "code": 1})
-        return None
-
-
-async def _send(connection: socket.socket, message: dict[str, Any]) -> None:
-    data = memoryview(_encode(message) + b"\n")
-    while data:
-        try:
-            data = data[connection.send(data) :]
-        except BlockingIOError:
-            await anyio.wait_writable(connection)
-
-
-async def _watch(engine: Engine, connection: socket.socket, request: dict[str, Any]) -> None:
+async def _watch(engine: Engine, client: Client, request: dict[str, Any]) -> None:
     """The answer now, and again whenever it has become another one. A slow client misses what lies between."""
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(_until_gone, connection, tasks.cancel_scope)
-        before: dict[str, Any] | None = None
+        tasks.start_soon(client.until_gone, tasks.cancel_scope)
         while True:
-            message = answer(engine, request)
-            if message != before:
-                await _send(connection, message)
-                before = message
+            await client.send(answer(engine, request))
             if engine.facts.finished:
                 tasks.cancel_scope.cancel()
                 return
             await engine.change()
 
 
-async def _until_gone(connection: socket.socket, scope: anyio.CancelScope) -> None:
-    while True:
-        await anyio.wait_readable(connection)
-        if not connection.recv(4096):
-            scope.cancel()
-            return
+async def _exec(engine: Engine, client: Client, request: dict[str, Any]) -> None:
+    ended = anyio.Event()
 
+    def on_exit(code: int) -> None:
+        client.command = None
+        client.put({"code": code})
+        ended.set()
 
-async def _exec(engine: Engine, connection: socket.socket, request: dict[str, Any], fds: list[int]) -> None:
     try:
-        name, attempt, _ = running_container(engine, request)
-        argv = request.get("argv")
-        if not argv or len(fds) != 3:
-            raise Refusal("exec needs a command and three descriptors")
-        ended = anyio.Event()
-        codes: list[int] = []
-
-        def on_exit(code: int) -> None:
-            codes.append(code)
-            ended.set()
-
-        command = engine.node.execute(name, attempt, tuple(argv), tuple(fds), bool(request.get("tty")), on_exit)
+        command = _begin(engine, client, request, on_exit)
     except (Refusal, OSError) as problem:
-        await _send(connection, {"error": str(problem), "code": 126 if isinstance(problem, OSError) else 1})
+        await client.send({"error": str(problem), "code": 126 if isinstance(problem, OSError) else 1})
         return
-    while fds:
-        os.close(fds.pop())
+    client.command = None if ended.is_set() else command
+    while client.fds:
+        os.close(client.fds.pop())
     try:
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_until_gone, connection, tasks.cancel_scope)
+            tasks.start_soon(client.until_gone, tasks.cancel_scope)
             await ended.wait()
             tasks.cancel_scope.cancel()
     finally:
         command.kill()
-    if codes:
-        await _send(connection, {"code": codes[0]})
+    await client.flush()
+
+
+def _begin(engine: Engine, client: Client, request: dict[str, Any], on_exit: Callable[[int], None]) -> Command:
+    """Start the command, or go on with one that the program before this has started. Raises Refusal and OSError."""
+    if client.kept_command >= 0:
+        return engine.node.rejoin(client.kept_command, on_exit)
+    name, attempt, _ = running_container(engine, request)
+    argv = request.get("argv")
+    if not argv or len(client.fds) != 3:
+        raise Refusal("exec needs a command and three descriptors")
+    return engine.node.execute(name, attempt, tuple(argv), tuple(client.fds), bool(request.get("tty")), on_exit)
+
+
+async def _attach(engine: Engine, client: Client, request: dict[str, Any]) -> None:
+    from initsup.api.over_pipes import OverPipes
+    from initsup.api.remote import Wanted, attach
+
+    try:
+        name, attempt, _ = running_container(engine, request)
+        if len(client.fds) != 3:
+            raise Refusal("attach needs three pipes")
+    except Refusal as problem:
+        await client.send({"error": str(problem), "code": 1})
+        return
+    tty, stdin = engine.plan.members[name].spec.tty, bool(request.get("stdin"))
+    pipes = OverPipes(client.connection, client.fds, stdin)
+    status = await attach(engine, Wanted(name, attempt, stdin, True, not tty, tty), pipes)
+    await client.send({} if status["status"] == "Success" else {"error": status["message"], "code": 1})

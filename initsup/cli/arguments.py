@@ -5,6 +5,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
+WIDTH = 100
+"""Columns of the help's text."""
 _TRUTH = {"true": True, "1": True, "t": True, "false": False, "0": False, "f": False}
 _PODS = ("pod", "pods", "po")
 
@@ -18,10 +20,10 @@ class Parser(argparse.ArgumentParser):
             description=summary,
             add_help=False,
             allow_abbrev=False,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         self._examples = ""
         self._command = ""
+        self._passed_on = ""
         self._flags: dict[str, str] = {}
 
     def examples(self, text: str) -> None:
@@ -37,6 +39,10 @@ class Parser(argparse.ArgumentParser):
         """All words after `--` are kept, untouched, as a list in `dest`."""
         self._command = dest
 
+    def passed_on(self, dest: str) -> None:
+        """All words from the first on that is none of our options are kept, untouched, as a list in `dest`."""
+        self._passed_on = dest
+
     def parse(self, words: Sequence[str]) -> argparse.Namespace:
         """The parsed words; options and positional words may come in any order. Raises UsageError."""
         self.usage = self._usage()  # argparse would compute one that names each option, at the price of 5 ms
@@ -45,11 +51,22 @@ class Parser(argparse.ArgumentParser):
         if self._command:
             cut = words.index("--") if "--" in words else len(words)
             words, values[self._command] = words[:cut], words[cut + 1 :]
+        if self._passed_on:
+            words, values[self._passed_on] = self._split(words)
         end = words.index("--") if "--" in words else len(words)
         kept = [word for word in words[:end] if not self._switch(word, values)]
         args = self.parse_intermixed_args(kept + words[end:])
         vars(args).update(values)
         return args
+
+    def _split(self, words: list[str]) -> tuple[list[str], list[str]]:
+        """Our own options, each of which has a value, and all that follows."""
+        own = {option: action for action in self._actions for option in action.option_strings}
+        at = 0
+        while at < len(words) and words[at].partition("=")[0] in own:
+            name, equals, _ = words[at].partition("=")
+            at += 1 if equals or own[name].nargs == 0 else 2
+        return words[:at], words[at:]
 
     def _switch(self, word: str, values: dict[str, Any]) -> bool:
         """Take in a word of the form `--flag=true`; False when it is none."""
@@ -65,7 +82,7 @@ class Parser(argparse.ArgumentParser):
         """`initsup get [NAME] [options]`."""
         forms = {"*": "[{}]", "?": "[{}]", "+": "{} …"}
         words = [forms.get(str(a.nargs), "{}").format(a.metavar) for a in self._actions if not a.option_strings]
-        command = " -- COMMAND [ARG …]" if self._command else ""
+        command = " -- COMMAND [ARG …]" if self._command else " ARG …" if self._passed_on else ""
         return " ".join([self.prog, *words, "[options]"]) + command
 
     def error(self, message: str) -> NoReturn:
@@ -73,6 +90,10 @@ class Parser(argparse.ArgumentParser):
         from initsup.errors import UsageError
 
         raise UsageError(f"{message}\nSee '{self.prog} --help' for usage.")
+
+    def _get_formatter(self) -> argparse.HelpFormatter:
+        # argparse makes one for each argument, and without a width it imports shutil, lzma and bz2 to ask for it.
+        return argparse.RawDescriptionHelpFormatter(prog=self.prog, width=WIDTH, max_help_position=30)
 
     def format_help(self) -> str:
         """Description, examples, options, usage."""

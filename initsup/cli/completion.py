@@ -132,9 +132,6 @@ def _containers(rest: list[str]) -> list[str]:
 def _pods() -> list[str]:
     import os
 
-    from initsup.api.client import base_dir
+    from initsup.api.client import state_dirs
 
-    try:
-        return sorted(os.listdir(base_dir()))
-    except OSError:
-        return []
+    return sorted(set(map(os.path.basename, state_dirs())))

@@ -5,7 +5,6 @@ Imports next to nothing: scripts call it in loops.
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from typing import TYPE_CHECKING, Any
@@ -71,7 +70,7 @@ def _show_all(show: Callable[[dict[str, Any]], None], one_by_one: bool) -> None:
     from initsup.errors import InitsupError
 
     pods = []
-    for place in _state_dirs(client.base_dir()):
+    for place in client.state_dirs():
         try:
             pods.append(client.get_pod(place))
         except InitsupError:  # it is just being made
@@ -82,13 +81,6 @@ def _show_all(show: Callable[[dict[str, Any]], None], one_by_one: bool) -> None:
         pods = [{"apiVersion": "v1", "kind": "List", "metadata": {"resourceVersion": ""}, "items": pods}]
     for pod in pods:
         show(pod)
-
-
-def _state_dirs(base: str) -> list[str]:
-    try:
-        return sorted(entry.path for entry in os.scandir(base) if entry.is_dir())
-    except OSError:
-        return []
 
 
 def _printer(form: str, header: bool) -> Callable[[dict[str, Any]], None]:

@@ -153,12 +153,14 @@ def _target(args: Namespace) -> tuple[str, str | None]:
     """The state directory and the container that are meant. A single word is a container or, as in kubectl, a pod."""
     import os
 
-    from initsup.api.client import base_dir
+    from initsup.api.client import state_dirs
     from initsup.cli.arguments import split_pod, state_dir
     from initsup.errors import UsageError
 
     pod, words = split_pod(args.words)
-    is_pod = args.container is not None or (not args.state_dir and os.path.isdir(os.path.join(base_dir(), *words[:1])))
+    is_pod = args.container is not None
+    if words and not is_pod and not args.state_dir:
+        is_pod = words[0] in map(os.path.basename, state_dirs())
     if pod is None and (len(words) == 2 or (words and is_pod)):
         pod = words.pop(0)
     if len(words) > 1 or (words and args.container is not None):

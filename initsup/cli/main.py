@@ -19,15 +19,23 @@ VERBS: dict[str, tuple[str, str]] = {
     "logs": ("initsup.cli.logs:logs", "Print what a container has written"),
     "events": ("initsup.cli.events:events", "List what has happened to a pod"),
     "wait": ("initsup.cli.wait:wait", "Wait until a pod meets a condition"),
+    "top": ("initsup.cli.top:top", "Show the CPU and memory that a pod uses"),
+    "health": ("initsup.cli.health:health", "Tell by the exit code whether a pod is ready"),
+    "attach": ("initsup.cli.attach:attach", "Join the streams of a running container"),
+    "cp": ("initsup.cli.cp:cp", "Copy files into or out of a container"),
+    "port-forward": ("initsup.cli.forward:forward", "Carry connections to a port of the pod"),
     "exec": ("initsup.cli.execute:execute", "Run a command in a container"),
     "restart": ("initsup.cli.ask:restart", "Restart a container, or all of them"),
     "signal": ("initsup.cli.ask:signal", "Send a signal to a container's main process"),
     "apply": ("initsup.cli.apply:apply", "Change a running pod to what a file says now"),
     "delete": ("initsup.cli.delete:delete", "End a pod gracefully"),
+    "reexec": ("initsup.cli.reexec:reexec", "Have a running initsup replaced by the one installed now"),
     "check": ("initsup.cli.check:check", "Check a manifest without running it"),
     "convert": ("initsup.cli.convert:convert", "Turn a manifest into TOML, YAML or JSON"),
     "explain": ("initsup.cli.explain:explain", "Describe a field of a manifest"),
     "schema": ("initsup.cli.schema:schema", "Print the JSON Schema of a manifest"),
+    "kubeconfig": ("initsup.cli.kubectl:kubeconfig", "Let kubectl in, and print what it needs"),
+    "kubectl": ("initsup.cli.kubectl:kubectl", "Run kubectl against a pod"),
     "completion": ("initsup.cli.completion:completion", "Print the shell code that completes initsup's words"),
 }
 """Verb → its function and what it does in a line. The function's module has `arguments(parser)` beside it (or
@@ -38,10 +46,10 @@ HIDDEN = {"__complete": ("initsup.cli.completion:complete", "Print the words tha
 
 GROUPS = {
     "Run a pod": ("run",),
-    "Look at it": ("get", "describe", "logs", "events", "wait"),
-    "Work with it": ("apply", "exec", "restart", "signal", "delete"),
+    "Look at it": ("get", "describe", "logs", "events", "top", "wait", "health"),
+    "Work with it": ("apply", "exec", "attach", "cp", "port-forward", "restart", "signal", "delete"),
     "Write manifests": ("check", "convert", "explain", "schema"),
-    "Set up": ("completion",),
+    "Set up": ("kubeconfig", "kubectl", "reexec", "completion"),
 }
 
 
@@ -105,7 +113,7 @@ def _help(words: list[str]) -> int:
     print("initsup runs a Kubernetes Pod as plain processes of this host.\n")
     for title, verbs in GROUPS.items():
         print(f"{title}:")
-        print("".join(f"  {verb:<12}{VERBS[verb][1]}\n" for verb in verbs))
+        print("".join(f"  {verb:<14}{VERBS[verb][1]}\n" for verb in verbs))
     print("Usage:\n  initsup COMMAND [options]\n")
     print("Use 'initsup COMMAND --help' for examples and options, 'initsup --version' for the version.")
     return 0

@@ -36,6 +36,12 @@ class Progress:
         self._trouble: list[str] = []
         self._said_at = 0.0
 
+    def resume(self, engine: Engine) -> None:
+        """All up to here was said by the program before this one."""
+        self._before = engine.facts
+        self._trouble = engine.trouble()
+        self._said_at = engine.now()
+
     def happened(self, engine: Engine, notices: list[Notice]) -> None:
         """A pass is over."""
         plan, facts, before = engine.plan, engine.facts, self._before

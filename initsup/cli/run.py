@@ -11,14 +11,23 @@ import time
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
+from initsup import __version__
 from initsup.api.client import API_SOCKET, KUBECONFIG, SOCKET
+from initsup.cli.state import StateDir, open_state_dir
 from initsup.errors import InitsupError
+from initsup.node.handover import REHEARSAL, read, take_from_environment
+from initsup.node.leftovers import claim
+from initsup.node.sentinel import Sentinel, is_needed
+from initsup.node.sentinel import start as start_sentinel
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
+    from initsup.api.door import Door
+    from initsup.api.server import Desk
     from initsup.cli.arguments import Parser
+    from initsup.cli.handover import Handover
     from initsup.engine import Engine
     from initsup.node.node import HostNode
     from initsup.spec.manifest import Manifest
@@ -50,17 +59,33 @@ initsup run pod.yaml supervisor.yaml --set crashLoopBackOff.initialPeriod=1s
 
 def run(args: Namespace) -> int:
     """Run the pod; the exit code is the pod's (0 done or stopped on request, the culprit's, 124 deadline)."""
-    asked: Manifest | None = _load(args)
-    assert asked is not None
-    state_dir = _state_dir(args.state_dir, asked)
-    lock = _make_state_dir(state_dir)
+    if (handed_over := take_from_environment()) == REHEARSAL:
+        from initsup.cli.handover import rehearse
+
+        return rehearse()
+    kept: Handover | None = None
+    number = claim()
+    if handed_over:
+        from initsup.cli.handover import unpack
+
+        kept = unpack(read(int(handed_over)))
+        asked: Manifest | None = kept.engine.asked
+        place = StateDir.resumed(kept.state_dir, kept.lock)
+    else:
+        asked = _load(args)
+        place = open_state_dir(args.state_dir, asked.pod.metadata.name, number)
+    sentinel = start_sentinel(number, sys.executable) if number and is_needed(dict(os.environ)) else None
     code = 0
     try:
         while asked is not None:
-            _clear(state_dir)
-            code, asked = _supervise(asked, state_dir, lambda: _load(args))
+            if kept is None:
+                place.clear()
+            code, asked = _supervise(asked, place, sentinel, lambda: _load(args), kept)
+            kept = None
     finally:
-        os.close(lock)
+        place.close()
+        if sentinel is not None:
+            sentinel.dismiss()
     return code
 
 
@@ -77,47 +102,14 @@ def _load(args: Namespace) -> Manifest:
     return load(args.files, overrides)
 
 
-def _state_dir(given: str | None, asked: Manifest) -> str:
-    from initsup.api.client import base_dir
-
-    return os.path.abspath(given or os.path.join(base_dir(), asked.pod.metadata.name))
-
-
-def _make_state_dir(path: str) -> int:
-    """An empty state directory, for this process alone: the descriptor that keeps it locked. Raises InitsupError."""
-    import fcntl
-
-    try:
-        os.makedirs(path, 0o700, exist_ok=True)
-        os.chmod(path, 0o700)
-        lock = os.open(os.path.join(path, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as problem:
-        raise InitsupError(
-            f"cannot make the state directory {path}: {problem.strerror}, name one by --state-dir"
-        ) from None
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(lock)
-        raise InitsupError(f"another initsup is running in {path}, delete it first or use --state-dir") from None
-    return lock
-
-
-def _clear(state_dir: str) -> None:
-    """Take away what an earlier pod has left for those who ask."""
-    from initsup.api.client import EVENTS, JOURNAL, POD
-
-    for name in (POD, EVENTS, JOURNAL):
-        if os.path.lexists(os.path.join(state_dir, name)):
-            os.unlink(os.path.join(state_dir, name))
-    if os.path.isdir(os.path.join(state_dir, "logs")):
-        import shutil
-
-        shutil.rmtree(os.path.join(state_dir, "logs"))
-
-
-def _supervise(asked: Manifest, state_dir: str, read: Callable[[], Manifest]) -> tuple[int, Manifest | None]:
-    """Run one pod: the exit code, and what is to run in its place."""
+def _supervise(
+    asked: Manifest,
+    place: StateDir,
+    sentinel: Sentinel | None,
+    load: Callable[[], Manifest],
+    kept: Handover | None,
+) -> tuple[int, Manifest | None]:
+    """Run one pod, or go on with it: the exit code, and what is to run in its place."""
     from initsup.api.client import JOURNAL
     from initsup.core.plan import plan
     from initsup.engine import Engine
@@ -125,24 +117,33 @@ def _supervise(asked: Manifest, state_dir: str, read: Callable[[], Manifest]) ->
     from initsup.node.node import HostNode
 
     planned = plan(asked)
-    node = HostNode(planned, state_dir)
+    node = HostNode(planned, place.path, kept.node if kept is not None else None)
     try:
         wall_zero = time.time() - time.monotonic()
-        journal = Journal(os.path.join(state_dir, JOURNAL), planned, wall_zero)
+        journal = Journal(os.path.join(place.path, JOURNAL), planned, wall_zero)
         engine = Engine(planned, node, journal, node.where(), host=os.uname().nodename)
         node.on_dump = lambda: _dump(engine)
-        node.on_reload = lambda: _reload(engine, node, read)
-        engine.observers = _observers(engine, node)
-        return _run(engine, node, state_dir), engine.successor
+        node.on_reload = lambda: _reload(engine, node, load)
+        if kept is not None:
+            engine.resume(kept.engine)
+            node.console.say(f"goes on as version {__version__}")
+        if place.ended:
+            node.console.say(place.ended)
+            place.ended = ""
+        engine.observers = _observers(engine, node, resumed=kept is not None)
+        return _run(engine, node, place, sentinel, kept), engine.successor
     finally:
         node.close()
 
 
-def _observers(engine: Engine, node: HostNode) -> list[Any]:
+def _observers(engine: Engine, node: HostNode, *, resumed: bool) -> list[Any]:
     """The console, and systemd where it wants to be told."""
     from initsup.cli.progress import Progress
 
-    observers: list[Any] = [Progress(node.console), *node.watchers()]
+    progress = Progress(node.console)
+    if resumed:
+        progress.resume(engine)
+    observers: list[Any] = [progress, *node.watchers()]
     if "NOTIFY_SOCKET" in os.environ:
         from initsup.cli.unit import Unit
 
@@ -150,17 +151,19 @@ def _observers(engine: Engine, node: HostNode) -> list[Any]:
     return observers
 
 
-def _run(engine: Engine, node: HostNode, state_dir: str) -> int:
+def _run(engine: Engine, node: HostNode, place: StateDir, sentinel: Sentinel | None, kept: Handover | None) -> int:
     from initsup.core.report import exit_code
 
-    tcp = _listen(engine)
-    engine.step()
+    tcp = None
+    if kept is None:
+        tcp = _listen(engine)
+        engine.step()
     if not engine.facts.finished:
         import anyio
 
-        anyio.run(_main, engine, state_dir, tcp)
+        anyio.run(_main, engine, node, place, sentinel, tcp, kept)
     else:
-        _keep(engine, state_dir)
+        _keep(engine, place.path)
     engine.journal.close()
     code, why = exit_code(engine.plan, engine.facts)
     if engine.trouble():
@@ -179,25 +182,36 @@ def _listen(engine: Engine) -> socket.socket | None:
     return bind_tcp(address)
 
 
-async def _main(engine: Engine, state_dir: str, tcp: socket.socket | None) -> None:
+async def _main(
+    engine: Engine,
+    node: HostNode,
+    place: StateDir,
+    sentinel: Sentinel | None,
+    tcp: socket.socket | None,
+    kept: Handover | None,
+) -> None:
     import gc
 
     import anyio
 
     from initsup.api.door import Door
-    from initsup.api.server import serve
-    from initsup.api.sockets import bind_unix
+    from initsup.cli.handover import Succession  # now: later it might be the next version's
 
+    state_dir = place.path
     over = anyio.Event()
-    door = Door(engine, state_dir, tcp)
+    door = Door(engine, state_dir, tcp, kept.door if kept is not None else None)
+    desk = _desk(engine, door, state_dir, kept)
+    succession = Succession(engine, node, state_dir, place.lock, door, desk)
+    if sentinel is not None:
+        succession.variables = sentinel.hand_over
+    node.on_reexec = succession.by_signal
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(door.serve, over)
-        try:
-            listener = bind_unix(state_dir, SOCKET)
-        except OSError as problem:
-            engine.lacks(f"cannot listen in {state_dir}: {problem.strerror}")
-        else:
-            tasks.start_soon(serve, engine, listener, door, over)
+        if desk is not None:
+            desk.reexec = succession.attempt
+            tasks.start_soon(desk.serve, over)
+        if kept is not None:
+            await _settle()
         gc.collect()
         gc.freeze()
         await engine.run()
@@ -208,10 +222,34 @@ async def _main(engine: Engine, state_dir: str, tcp: socket.socket | None) -> No
             os.unlink(os.path.join(state_dir, name))
 
 
-def _reload(engine: Engine, node: HostNode, read: Callable[[], Manifest]) -> None:
+def _desk(engine: Engine, door: Door, state_dir: str, kept: Handover | None) -> Desk | None:
+    """The control socket; None when there can be none."""
+    import socket
+
+    from initsup.api.server import Desk
+    from initsup.api.sockets import bind_unix
+
+    if kept is not None and kept.desk is not None:
+        return Desk(engine, door, socket.socket(fileno=kept.desk.listener), kept.desk)
+    try:
+        return Desk(engine, door, bind_unix(state_dir, SOCKET))
+    except OSError as problem:
+        engine.lacks(f"cannot listen in {state_dir}: {problem.strerror}")
+        return None
+
+
+async def _settle() -> None:
+    """Let clients that came along take their places before more output is read."""
+    import anyio
+
+    for _ in range(4):
+        await anyio.sleep(0)
+
+
+def _reload(engine: Engine, node: HostNode, load: Callable[[], Manifest]) -> None:
     """Apply what the files say now; what is wrong with them is said and changes nothing."""
     try:
-        restarted = engine.take_over(read())
+        restarted = engine.take_over(load())
     except InitsupError as problem:
         node.console.say(f"cannot reload: {problem}")
     else:

@@ -171,13 +171,6 @@ def _appear(args: Namespace, once: bool) -> tuple[str, dict[str, Any] | None]:
         except InitsupError:
             if args.what == "delete":
                 return args.state_dir or name or "", None
-            if once or not (args.state_dir or name or _nothing_in(client.base_dir())):
+            if once or not (args.state_dir or name or not client.state_dirs()):
                 raise
         time.sleep(LOOK_AGAIN)
-
-
-def _nothing_in(directory: str) -> bool:
-    try:
-        return not os.listdir(directory)
-    except OSError:
-        return True

@@ -84,7 +84,8 @@ def _start_failed(plan: Plan, facts: Facts, event: events.StartFailed) -> Facts:
         end = Exit(code=128, reason="StartError", message=event.message, finished_at=event.at)
         return _seen(facts, member, replace(container, state=Exited(end), error=error))
     assert container.before is not None  # a Starting container has it
-    return _seen(facts, member, replace(container.before, error=error, refused=None, back_off=container.back_off))
+    before = replace(container.before, error=error, refused=None, back_off=container.back_off)
+    return _seen(facts, member, replace(before, asked=container.asked) if container.asked else before)
 
 
 def _died(plan: Plan, facts: Facts, event: events.Died) -> Facts:

@@ -289,10 +289,10 @@ def _refuse(container: ContainerFacts, member: Member, at: float, now: float, to
 
 
 def _may_start_at(container: ContainerFacts) -> float:
-    error = container.error
+    error, at = container.error, refused_until(container)
     if error is not None and error.reason in ("CreateContainerConfigError", "CreateContainerError"):
-        return error.at + CONFIG_RETRY
-    return refused_until(container)
+        return max(at, error.at + CONFIG_RETRY)
+    return at
 
 
 def _why_start(container: ContainerFacts) -> str:

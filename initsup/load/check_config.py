@@ -1,7 +1,7 @@
 """What valid ConfigMaps, Secrets and settings are."""
 
 from initsup.spec.manifest import ConfigMap, Secret
-from initsup.spec.settings import SupervisorConfiguration
+from initsup.spec.settings import ImageMapping, SupervisorConfiguration, split_archive
 
 from . import names
 from .findings import Findings
@@ -9,6 +9,11 @@ from .findings import Findings
 _MOST_BYTES = 2**20
 _FORMATS = ("auto", "text", "json", "raw", "none")
 _MODES = ("auto", "mount", "link")
+
+_MAGIC_AT, _MAGIC_END = 257, 264
+"""Where a tar file says that it is one (tar(5))."""
+_COMPRESSED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd")
+"""How gzip and zstd begin."""
 
 _KEYS_OF_TYPE = {
     "kubernetes.io/dockerconfigjson": (".dockerconfigjson",),
@@ -76,11 +81,48 @@ def check_settings(settings: SupervisorConfiguration) -> Findings:
         find.unsupported("console.format", settings.console.format, _FORMATS, in_order=True)
     if settings.volumes.mode not in _MODES:
         find.unsupported("volumes.mode", settings.volumes.mode, _MODES, in_order=True)
+    if settings.image_cache and not settings.image_cache.startswith("/"):
+        find.invalid("imageCache", settings.image_cache, "must be an absolute path")
+    if settings.image_max_size <= 0:
+        find.invalid("imageMaxSize", settings.image_max_size, "must be greater than 0")
     for image, mapping in settings.images.items():
         if mapping.rootfs and not mapping.rootfs.startswith("/"):
             find.invalid(f"images[{image}].rootfs", mapping.rootfs, "must be an absolute path")
+        if mapping.archive:
+            _check_archive(find, f"images[{image}]", mapping)
         for name in mapping.env:
             find.each_invalid(f"images[{image}].env", name, names.env_name(name), f"images[{image}].env[{name}]")
     for index, name in enumerate(settings.inherit_env):
         find.each_invalid(f"inheritEnv[{index}]", name, names.env_name(name))
     return find
+
+
+def _check_archive(find: Findings, path: str, mapping: ImageMapping) -> None:
+    """What can be seen of an archive at a glance; its digests are checked when it is unpacked."""
+    place, _ = split_archive(mapping.archive)
+    if mapping.rootfs:
+        find.forbidden(f"{path}.archive", "may not be set together with rootfs")
+    if not place.startswith("/"):
+        find.invalid(f"{path}.archive", mapping.archive, "must be an absolute path")
+    elif (problem := _archive_problem(place)) is not None:
+        find.invalid(f"{path}.archive", mapping.archive, problem)
+
+
+def _archive_problem(place: str) -> str | None:
+    import os
+
+    try:
+        if os.path.isdir(place):
+            with open(f"{place}/index.json", "rb") as file:
+                start = file.read(_MAGIC_END)
+            return None if start.lstrip().startswith(b"{") else "its index.json is no JSON object"
+        if not os.path.exists(place) or os.path.isfile(place):
+            with open(place, "rb") as file:
+                start = file.read(_MAGIC_END)
+            known = start[_MAGIC_AT:].startswith(b"ustar") or start.startswith(_COMPRESSED)
+            return None if known else "is no tar file"
+    except FileNotFoundError as error:
+        return "there is no such file" if error.filename == place else "is no OCI image layout, it has no index.json"
+    except OSError as error:
+        return f"cannot be read: {(error.strerror or str(error)).lower()}"
+    return "is neither a directory nor a file"

@@ -105,7 +105,7 @@ def _check_program(find: Findings, path: str, container: Container, settings: Su
         find.required(f"{path}.image", hint="or give a command, which is then run on this host")
     else:
         mapping = settings.mapping(image)
-        if mapping is None or not mapping.command:
+        if mapping is None or not (mapping.command or mapping.archive):
             program = f'images: {{"{image.partition("@")[0]}": {{command: [/path/to/program]}}}}'
             hint = f"no image is pulled here: give the container a command, or say in the settings {program}"
             find.invalid(f"{path}.image", image, "there is no command for this image", hint=hint)

@@ -440,6 +440,9 @@ SupervisorConfiguration
 = containerLogMaxSize: Size at which a log file is rotated.
 = containerLogMaxFiles: How many log files of a container are kept, at least 2.
 = images: What containers without a command run on this host, by the name of their image.
+= imageCache: Where archives of images are unpacked to, when it shall not be /var/cache/initsup/images (as root) or
+    initsup/images in the user's cache directory.
+= imageMaxSize: How large an image may be when it is unpacked.
 = console: What initsup writes to its own stdout.
 = volumes: How volumes get to their mount paths.
 = bestEffort: Whether to run also where a promise of isolation or safety cannot be kept.
@@ -455,6 +458,8 @@ ImageMapping
 = workingDir: The directory the program starts in.
 = user: The user, by name or id.
 = rootfs: A directory that is the container's root.
+= archive: An image on disk (the directory of an OCI image layout, a tar file of one or of docker save; #NAME after it
+    says which of several), whose files are the container's root and which says the rest where it is not said here.
 Console
 = format: text with the container's name before each line, json, raw, or auto: text on a terminal and json elsewhere.
 Volumes

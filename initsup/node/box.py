@@ -6,9 +6,13 @@ beside it what probes, hooks and `exec` run.
 
 from __future__ import annotations
 
+import itertools
 import os
 import resource
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+
+import msgspec
+from msgspec.structs import replace
 
 from initsup.core.plan import Member, Plan
 from initsup.core.qos import container_needs, pod_needs, qos_class
@@ -18,16 +22,17 @@ from initsup.node.attempt import Target
 from initsup.node.exec_attempt import CannotRun
 from initsup.node.failures import SpawnError
 from initsup.node.fields import Context
+from initsup.node.handover import Parcel
 from initsup.node.identity import resolve
-from initsup.node.limits import Cgroup, Cgroups, limits_of, oom_score, promised
+from initsup.node.limits import Cgroup, Cgroups, KeptCgroup, KeptCgroups, Limits, limits_of, oom_score, promised
 from initsup.node.logs import Pump
 from initsup.node.machine import Machine
-from initsup.node.mounts import Mounts, View
+from initsup.node.mounts import KeptMounts, Mounts, View
 from initsup.node.promises import broken
 from initsup.node.reaper import Reaper
 from initsup.node.spawn import Launch, seal_descriptors, spawn
-from initsup.node.tree import Forest, Tree
-from initsup.node.volumes import Volumes
+from initsup.node.tree import Forest, KeptForest, Tree
+from initsup.node.volumes import KeptVolumes, Volumes
 from initsup.spec.pod import Container
 
 OnExit = Callable[[int], None]
@@ -36,17 +41,58 @@ _FDS_EACH = 4
 _FDS_MORE = 256
 
 
-class Process:
-    """Something that was started in a box. `on_exit` gets the exit code when it and all it has left are gone."""
+class KeptProcess(msgspec.Struct, frozen=True):
+    """A process as it is handed over; its tree has the same place in `KeptForest`. `doomed`: it is being killed."""
 
-    def __init__(self, boxes: Boxes, tree: Tree, pid: int, on_exit: OnExit) -> None:
+    number: int
+    pid: int
+    code: int | None
+    doomed: bool
+
+
+class KeptBox(msgspec.Struct, frozen=True):
+    """A box as it is handed over. `argv` and `env` are those of `launch`, which need not be valid text."""
+
+    input: int
+    launch: Launch | None
+    argv: tuple[bytes, ...]
+    env: tuple[tuple[bytes, bytes], ...]
+    view: View
+    cgroup: KeptCgroup | None
+
+
+class KeptBoxes(msgspec.Struct, frozen=True):
+    """All of them as they are handed over."""
+
+    cwd: str
+    boxes: dict[str, KeptBox]
+    processes: tuple[KeptProcess, ...]
+    forest: KeptForest
+    volumes: KeptVolumes
+    mounts: KeptMounts
+    cgroups: KeptCgroups | None
+
+
+class Process:
+    """Something that was started in a box. `on_exit` gets the exit code when it and all it has left are gone.
+
+    `code` is its exit code, if it has ended already and only others of its tree live.
+    """
+
+    def __init__(self, boxes: Boxes, tree: Tree, pid: int, on_exit: OnExit, code: int | None = None) -> None:
         self.pid = pid
         self.tree = tree
         self._boxes = boxes
         self._on_exit: OnExit | None = on_exit
-        self._code: int | None = None
+        self._code = code
+        self.number = boxes.enter(self)
         tree.join(pid)
-        boxes.reaper.watch(pid, self._exited)
+        if code is None:
+            boxes.reaper.watch(pid, self._exited)
+
+    def handed_over(self, doomed: bool) -> KeptProcess:
+        """What a successor needs to know."""
+        return KeptProcess(number=self.number, pid=self.pid, code=self._code, doomed=doomed)
 
     def signal(self, number: int) -> None:
         """Send a signal to the process itself. One that has ended gets none."""
@@ -71,6 +117,7 @@ class Process:
         if not self.tree.kill() or self._code is None:
             return False
         self.tree.close()
+        self._boxes.processes.pop(self.number)
         on_exit, self._on_exit = self._on_exit, None
         on_exit(self._code)
         return True
@@ -89,6 +136,27 @@ class Box:
         self._launch: Launch | None = None
         self._view = View()
         self._cgroup: Cgroup | None = None
+
+    def handed_over(self, parcel: Parcel) -> KeptBox:
+        """What a successor needs to know."""
+        launch = self._launch
+        return KeptBox(
+            input=parcel.keep(self.input),
+            launch=launch and replace(launch, argv=(), env={}),
+            argv=tuple(map(os.fsencode, launch.argv)) if launch else (),
+            env=tuple((os.fsencode(name), os.fsencode(text)) for name, text in launch.env.items()) if launch else (),
+            view=self._view,
+            cgroup=self._cgroup.handed_over() if self._cgroup is not None else None,
+        )
+
+    def resume(self, kept: KeptBox) -> None:
+        """Go on with what was handed over."""
+        self.input = kept.input
+        if kept.launch is not None:
+            env = {os.fsdecode(name): os.fsdecode(text) for name, text in kept.env}
+            self._launch = replace(kept.launch, argv=tuple(map(os.fsdecode, kept.argv)), env=env)
+        self._view = kept.view
+        self._cgroup = self._boxes.known_cgroup(kept.cgroup) if kept.cgroup is not None else None
 
     def take_over(self, member: Member) -> None:
         """Use a changed definition from the next start on."""
@@ -135,7 +203,7 @@ class Box:
     def ended(self, attempt: int, code: int) -> tuple[bool, str]:
         """Of an instance that has ended: whether its memory ran out, and its termination message."""
         self.close_input()
-        message = termination.read(self._view.termination_log, self.spec.termination_message_path)
+        message = termination.take(self._view.termination_log, self.spec.termination_message_path)
         if termination.wants_log(self.spec.termination_message_policy, code, message):
             message = self._boxes.pump.last_lines(self.name, attempt)
         oom = False
@@ -198,8 +266,6 @@ class Box:
     def _spawn(
         self, fds: tuple[int, ...], argv: tuple[str, ...], on_exit: OnExit, *, terminal: bool = False
     ) -> Process:
-        from msgspec.structs import replace
-
         if self._launch is None:
             raise SpawnError("exec", 0, "the container has never been started")
         tree = self._boxes.forest.plant()
@@ -253,8 +319,61 @@ class Boxes:
         self.qos = qos_class(plan.pod.spec)
         self.forest = Forest(reaper)
         self._boxes = {name: Box(self, member) for name, member in plan.members.items()}
+        self.processes: dict[int, Process] = {}
+        """All that were started and are not over, by number."""
+        self._numbers = itertools.count()
         self._doomed: list[Process] = []
         self._cgroups: Cgroups | None = None
+
+    def run_own(self, argv: tuple[str, ...], env: dict[str, str], fds: tuple[int, ...], on_exit: OnExit) -> Process:
+        """Run something of initsup's own, as initsup itself is. Raises SpawnError."""
+        tree = self.forest.plant()
+        launch = Launch(argv=argv, env=env | tree.env, stdin=fds[0], stdout=fds[1], stderr=fds[2], cwd=self.cwd)
+        try:
+            pid = spawn(replace(launch, mark=tree.mark))
+        except SpawnError:
+            tree.close()
+            raise
+        return Process(self, tree, pid, on_exit)
+
+    def enter(self, process: Process) -> int:
+        """Know a process that was started; its number."""
+        number = next(self._numbers)
+        self.processes[number] = process
+        return number
+
+    def handed_over(self, parcel: Parcel) -> KeptBoxes:
+        """What a successor needs to know."""
+        processes = list(self.processes.values())
+        return KeptBoxes(
+            cwd=self.cwd,
+            boxes={name: box.handed_over(parcel) for name, box in self._boxes.items()},
+            processes=tuple(process.handed_over(process in self._doomed) for process in processes),
+            forest=self.forest.handed_over([process.tree for process in processes]),
+            volumes=self.volumes.handed_over(parcel),
+            mounts=self.mounts.handed_over(parcel),
+            cgroups=self._cgroups.handed_over() if self._cgroups is not None else None,
+        )
+
+    def resume(self, kept: KeptBoxes, on_exits: Mapping[int, OnExit]) -> dict[int, Process]:
+        """Go on with what was handed over: the processes by their old numbers, as `on_exits` are."""
+        self.cwd = kept.cwd
+        self.volumes.resume(kept.volumes)
+        self.mounts.resume(kept.mounts)
+        if kept.cgroups is not None:
+            self._cgroups = Cgroups(*self._cgroup_of_pod(), hierarchies=[])
+            self._cgroups.resume(kept.cgroups)
+        found = {}
+        for one, tree in zip(kept.processes, self.forest.resume(kept.forest), strict=True):
+            on_exit = on_exits.get(one.number, _nobody_waits)
+            found[one.number] = Process(self, tree, one.pid, on_exit, one.code)
+        for name, box in kept.boxes.items():
+            self._boxes[name].resume(box)
+        return found
+
+    def known_cgroup(self, kept: KeptCgroup) -> Cgroup:
+        """The cgroup of an instance that was handed over."""
+        return self._pod_cgroups().known(kept)
 
     def of(self, name: str) -> Box:
         """The box of a container."""
@@ -309,9 +428,12 @@ class Boxes:
 
     def _pod_cgroups(self) -> Cgroups:
         if self._cgroups is None:
-            pod = self.plan.pod
-            self._cgroups = Cgroups(f"initsup-{pod.metadata.uid}", limits_of(pod_needs(pod.spec)))
+            self._cgroups = Cgroups(*self._cgroup_of_pod())
         return self._cgroups
+
+    def _cgroup_of_pod(self) -> tuple[str, Limits | None]:
+        pod = self.plan.pod
+        return f"initsup-{pod.metadata.uid}", limits_of(pod_needs(pod.spec))
 
     def where(self) -> Where:
         """What the status tells of this host."""
@@ -344,6 +466,10 @@ class Boxes:
         finally:
             os.close(self.null)
         return []
+
+
+def _nobody_waits(code: int) -> None:
+    """The end of what was started for a client or a probe that is no more."""
 
 
 def _become_reaper() -> None:

@@ -23,12 +23,22 @@ from typing import Literal
 import msgspec
 
 from initsup.node.logfile import line_time
-from initsup.node.outlet import BOUND, Outlet
+from initsup.node.outlet import BOUND, KeptOutlet, Outlet
 
 Form = Literal["auto", "text", "json", "raw", "none"]
 
 _PLAIN = bytes(set(range(32, 127)) - set(b'"\\')) + b"\n"
 _COLOURS = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94)
+
+
+class KeptConsole(msgspec.Struct, frozen=True):
+    """A console as it is handed over. `err` is None where stderr is the same as stdout."""
+
+    out: KeptOutlet
+    err: KeptOutlet | None
+    open: tuple[str, str] | None
+    status: str
+    drawn: bool
 
 
 class Console:
@@ -58,6 +68,18 @@ class Console:
         self._none = form == "none"
         self._status = ""
         self._drawn = False
+
+    def handed_over(self) -> KeptConsole:
+        """What a successor needs to know."""
+        err = None if self._err is self._out else self._err.handed_over()
+        return KeptConsole(self._out.handed_over(), err, self._open, self._status, self._drawn)
+
+    def resume(self, kept: KeptConsole) -> None:
+        """Go on with what was handed over."""
+        self._out.resume(kept.out)
+        if kept.err is not None and self._err is not self._out:
+            self._err.resume(kept.err)
+        self._open, self._status, self._drawn = kept.open, kept.status, kept.drawn
 
     @property
     def wants_lines(self) -> bool:

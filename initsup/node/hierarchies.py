@@ -17,7 +17,7 @@ import msgspec
 CONTROLLERS = ("cpu", "memory", "pids")
 
 _SUPERVISOR = "supervisor"
-_TOP = "initsup"
+TOP = "initsup"
 
 
 class Hierarchy(msgspec.Struct, frozen=True):
@@ -49,7 +49,7 @@ def make_ready(hierarchy: Hierarchy) -> Hierarchy:
     if hierarchy.version == 1 or _enabled(hierarchy.base) >= set(hierarchy.controllers):
         return hierarchy
     if not _alone(hierarchy.base) and hierarchy.base != hierarchy.top:
-        base = f"{hierarchy.top}/{_TOP}"
+        base = f"{hierarchy.top}/{TOP}"
         enable(hierarchy.top, hierarchy.controllers)
         os.makedirs(base, exist_ok=True)
         enable(base, hierarchy.controllers)
@@ -64,7 +64,7 @@ def make_ready(hierarchy: Hierarchy) -> Hierarchy:
 
 def tidy(hierarchy: Hierarchy) -> None:
     """Remove the cgroup at the top, if it was made and no other initsup uses it."""
-    if hierarchy.base == f"{hierarchy.top}/{_TOP}":
+    if hierarchy.base == f"{hierarchy.top}/{TOP}":
         try:
             os.rmdir(hierarchy.base)
         except OSError:

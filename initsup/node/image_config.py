@@ -40,24 +40,43 @@ class ImageConfig(msgspec.Struct, frozen=True):
     rootfs: RootFs = RootFs()
 
 
+class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the program that unpacks prints: the image that is there now, and what it has lost; or why it is not."""
+
+    image: str = ""
+    notes: tuple[str, ...] = ()
+    error: str = ""
+
+
 def parse(data: bytes) -> ImageConfig:
     """Raises msgspec.DecodeError."""
     return msgspec.json.decode(data, type=ImageConfig)
 
 
-def with_defaults(mapping: ImageMapping, config: ImageConfig, rootfs: str) -> ImageMapping:
-    """The settings for an image, and what the image itself says where they say nothing.
+def of_image(config: ImageConfig, rootfs: str) -> ImageMapping:
+    """What an image itself says, in the form of the settings. `rootfs` is where it has been unpacked to."""
+    own = config.config or Execution()
+    return ImageMapping(
+        command=own.entrypoint or (),
+        args=own.cmd or (),
+        env=dict(one.split("=", 1) for one in own.env or () if "=" in one[1:]),
+        working_dir=own.working_dir or "",
+        user=own.user or None,
+        rootfs=rootfs,
+    )
+
+
+def merged(settings: ImageMapping, own: ImageMapping) -> ImageMapping:
+    """The settings for an image, and what it says itself where they say nothing.
 
     A `command` in the settings takes the place of the image's Entrypoint and Cmd, as one in the pod does.
     """
-    own = config.config or Execution()
-    variables = dict(one.split("=", 1) for one in own.env or () if not one.startswith("=") and "=" in one)
     return msgspec.structs.replace(
-        mapping,
-        command=mapping.command or own.entrypoint or (),
-        args=mapping.args or (() if mapping.command else own.cmd or ()),
-        env={**variables, **mapping.env},
-        working_dir=mapping.working_dir or own.working_dir or "",
-        user=mapping.user if mapping.user is not None else own.user or None,
-        rootfs=rootfs,
+        settings,
+        command=settings.command or own.command,
+        args=settings.args or (() if settings.command else own.args),
+        env={**own.env, **settings.env},
+        working_dir=settings.working_dir or own.working_dir,
+        user=settings.user if settings.user is not None else own.user,
+        rootfs=own.rootfs,
     )

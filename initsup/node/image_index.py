@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 import msgspec
@@ -17,7 +17,7 @@ from initsup.node import image_config
 from initsup.node.go_text import quote
 from initsup.node.image_config import ImageConfig
 from initsup.node.image_source import Source, read_document
-from initsup.node.image_tar import BadImage
+from initsup.node.image_tar import BadImage, chunks
 
 T = TypeVar("T")
 
@@ -125,7 +125,8 @@ def _named(listed: tuple[Descriptor, ...], name: str) -> Iterator[Descriptor]:
         raise BadImage(f"it holds several images, say which by #NAME after the path: {_join(names)}")
     found = [one for one, own in zip(listed, names, strict=True) if not name or _is_called(name, own)]
     if not found:
-        raise BadImage(f"it holds no image {quote(name)}, but {_join(names) or 'none with a name'}" if name else "empty")
+        there = _join(names) or "none with a name"
+        raise BadImage(f"it holds no image {quote(name)}, but {there}" if name else "it holds no image")
     yield from found
 
 
@@ -216,13 +217,11 @@ def _from_saved(source: Source, name: str, machine: str) -> Chosen:
     config = _config(raw)
     if _rank(_platform(config), machine) < 0:
         raise BadImage(f"it is for {_platform(config)}, and this machine is linux on {machine}")
-    if len(config.rootfs.diff_ids) != len(saved.layers):
-        raise BadImage(f"manifest.json has {len(saved.layers)} layers and its configuration {len(config.rootfs.diff_ids)}")
-    layers = [
-        Layer(file, None, _checked(diff_id))
-        for file, diff_id in zip(saved.layers, config.rootfs.diff_ids, strict=True)
-    ]
-    return Chosen(identity, raw, tuple(layers))
+    diff_ids = config.rootfs.diff_ids
+    if len(diff_ids) != len(saved.layers):
+        raise BadImage(f"manifest.json has {len(saved.layers)} layers and its configuration {len(diff_ids)}")
+    pairs = zip(saved.layers, diff_ids, strict=True)
+    return Chosen(identity, raw, tuple(Layer(file, None, _checked(diff_id)) for file, diff_id in pairs))
 
 
 # -- blobs -----------------------------------------------------------------------------------------------------------
@@ -233,20 +232,19 @@ def verify(source: Source, layer: Layer) -> None:
     if layer.descriptor is None:
         return
     with source.open(layer.name) as file:
-        _compare(layer.descriptor, lambda: file.read(2**20))
+        _compare(layer.descriptor, chunks(file))
 
 
 def _blob(source: Source, descriptor: Descriptor) -> bytes:
     data = read_document(source, _blob_name(descriptor.digest))
-    parts = [b"", data]
-    _compare(descriptor, lambda: parts.pop())
+    _compare(descriptor, (data,))
     return data
 
 
-def _compare(descriptor: Descriptor, read: Callable[[], bytes]) -> None:
+def _compare(descriptor: Descriptor, data: Iterable[bytes]) -> None:
     algorithm, _, wanted = _checked(descriptor.digest).partition(":")
     found, size = hashlib.new(algorithm), 0
-    while chunk := read():
+    for chunk in data:
         found.update(chunk)
         size += len(chunk)
     if size != descriptor.size:

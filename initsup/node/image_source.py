@@ -9,11 +9,12 @@ from __future__ import annotations
 import io
 import os
 import posixpath
-from typing import BinaryIO, Protocol
+import tempfile
+from typing import BinaryIO, Protocol, cast
 
 from initsup.node.beneath import open_file_beneath
 from initsup.node.go_text import quote
-from initsup.node.image_tar import BadImage, Budget, decompressed, members
+from initsup.node.image_tar import BadImage, Budget, chunks, decompressed, places
 
 _LONGEST_DOCUMENT = 8 * 2**20
 _MOST_MEMBERS = 100_000
@@ -31,22 +32,23 @@ class Source(Protocol):
 
 
 def open_source(path: str, scratch: str, limit: int) -> Source:
-    """What is at `path`: a layout or an archive. A compressed archive is first unpacked to a nameless file in `scratch`.
+    """What is at `path`: a layout or an archive.
 
-    It must not have more than `limit` bytes then. Raises BadImage and OSError.
+    What is in a compressed archive is written to a nameless file in the directory `scratch`; it must not have more than
+    `limit` bytes. Raises BadImage and OSError.
     """
     if os.path.isdir(path):
         return Layout(path)
-    file = open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")  # noqa: SIM115: the archive keeps it
+    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
     plain = decompressed(file, scratch)
-    if plain is not file:
-        budget = Budget(limit)
-        file = open(os.open(scratch, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600), "w+b")  # noqa: SIM115
-        while chunk := plain.read(2**20):
-            budget.spend(len(chunk))
-            file.write(chunk)
-        file.seek(0)
-    return Archive(file)
+    if plain is file:
+        return Archive(file)
+    copy, budget = tempfile.TemporaryFile(dir=scratch), Budget(limit)  # noqa: SIM115
+    for chunk in chunks(plain):
+        budget.spend(len(chunk))
+        copy.write(chunk)
+    copy.seek(0)
+    return Archive(cast(BinaryIO, copy))
 
 
 def read_document(source: Source, name: str) -> bytes:
@@ -83,7 +85,7 @@ class Archive:
         self._file = file
         self._ranges: dict[str, tuple[int, int]] = {}
         self._links: dict[str, str] = {}
-        for count, (member, _) in enumerate(members(file, stream=False)):
+        for count, member in enumerate(places(file)):
             if count >= _MOST_MEMBERS:
                 raise BadImage(f"the archive has more than {_MOST_MEMBERS} files")
             name = posixpath.normpath(member.name)

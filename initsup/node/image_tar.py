@@ -11,6 +11,7 @@ import tarfile
 import tempfile
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import IO, BinaryIO, cast
 
 _LONGEST_HEADER = 64 * 2**10
@@ -20,8 +21,10 @@ _HEADERS = (
 )  # fmt: skip
 _BROKEN = (tarfile.TarError, ValueError, OverflowError, EOFError, zlib.error, OSError)
 """What reading a broken file raises."""
+_ANY = "surrogateescape"
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _MAGIC = 4
+_CHUNK = 2**20
 
 
 class BadImage(Exception):
@@ -49,7 +52,7 @@ class _Header(tarfile.TarInfo):
     """A header that does not make tarfile take more memory than it should."""
 
     @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str | None, errors: str) -> _Header:
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _Header:
         found = super().frombuf(buf, encoding, errors)
         if found.type in _HEADERS and not 0 <= found.size <= _LONGEST_HEADER:
             raise BadImage(f"it has a header of {found.size} bytes")
@@ -61,51 +64,76 @@ class _Header(tarfile.TarInfo):
 class Verified:
     """A file that is read once from start to end, counted and hashed meanwhile. Reading raises BadImage."""
 
-    def __init__(self, file: BinaryIO, budget: Budget) -> None:
+    def __init__(self, file: BinaryIO, budget: Budget, algorithm: str) -> None:
         import hashlib
 
         self._file = file
         self._budget = budget
-        self._hash = hashlib.sha256()
+        self._algorithm = algorithm
+        self._hash = hashlib.new(algorithm)
 
     def read(self, size: int) -> bytes:
-        try:
-            data = self._file.read(size)
-        except _BROKEN as error:
-            raise BadImage(f"what is compressed cannot be read: {error}") from None
+        """At most so many bytes."""
+        data = _read(self._file, size)
         self._budget.spend(len(data))
         self._hash.update(data)
         return data
 
     def finish(self) -> str:
         """Read the rest; the digest of all of it."""
-        while self.read(2**20):
+        while self.read(_CHUNK):
             pass
-        return f"sha256:{self._hash.hexdigest()}"
+        return f"{self._algorithm}:{self._hash.hexdigest()}"
+
+
+def chunks(file: BinaryIO) -> Iterator[bytes]:
+    """All of a file. Raises BadImage."""
+    while chunk := _read(file, _CHUNK):
+        yield chunk
+
+
+def _read(file: BinaryIO, size: int) -> bytes:
+    try:
+        return file.read(size)
+    except _BROKEN as error:
+        raise BadImage(f"something in it cannot be read: {error}") from None
 
 
 Content = IO[bytes] | None
 
 
-def members(file: BinaryIO | Verified, *, stream: bool) -> Iterator[tuple[tarfile.TarInfo, Content]]:
+def members(file: Verified) -> Iterator[tuple[tarfile.TarInfo, Content]]:
     """The members of a tar file, each with what is in it, if it is a file; read that before the next one.
 
-    With `stream` the file is read from start to end and never sought. Raises BadImage.
+    Raises BadImage.
     """
-    mode = "r|" if stream else "r:"
+    with _said_plainly(), tarfile.open(fileobj=file, mode="r|", tarinfo=_Header, encoding="utf-8", errors=_ANY) as tar:
+        for member in _walk(tar):
+            yield member, tar.extractfile(member) if member.isreg() else None
+
+
+def places(file: BinaryIO) -> Iterator[tarfile.TarInfo]:
+    """The members of a tar file that can be sought in. Raises BadImage."""
+    with _said_plainly(), tarfile.open(fileobj=file, mode="r:", tarinfo=_Header, encoding="utf-8", errors=_ANY) as tar:
+        yield from _walk(tar)
+
+
+def _walk(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
     last = -1
+    while (member := tar.next()) is not None:
+        tar.members.clear()  # or it keeps them all
+        if member.offset <= last or member.size < 0:
+            raise BadImage("the headers of a tar file in it go round in a circle")
+        last = member.offset
+        if member.sparse is not None:
+            raise BadImage("it has a sparse file")
+        yield member
+
+
+@contextmanager
+def _said_plainly() -> Iterator[None]:
     try:
-        with tarfile.open(
-            fileobj=file, mode=mode, tarinfo=_Header, encoding="utf-8", errors="surrogateescape"
-        ) as archive:
-            while (member := archive.next()) is not None:
-                archive.members.clear()  # type: ignore[attr-defined]  # or it keeps them all
-                if member.offset <= last or member.size < 0:
-                    raise BadImage("its headers go round in a circle")
-                last = member.offset
-                if member.sparse is not None:  # type: ignore[attr-defined]
-                    raise BadImage("it has a sparse file")
-                yield member, archive.extractfile(member) if member.isreg() else None
+        yield
     except (*_BROKEN, RecursionError) as error:
         raise BadImage(f"it is no tar file that can be read: {error}") from None
 

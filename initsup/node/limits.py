@@ -13,7 +13,7 @@ import msgspec
 from initsup.core import qos
 from initsup.node.failures import SpawnError
 from initsup.node.go_text import errno_text
-from initsup.node.hierarchies import Hierarchy, enable, find_hierarchies, make_ready, tidy, write
+from initsup.node.hierarchies import TOP, Hierarchy, enable, find_hierarchies, make_ready, tidy, write
 from initsup.spec.pod import Container, PodSpec
 
 _TOGETHER: dict[int, dict[str, str]] = {1: {}, 2: {"?memory.oom.group": "1"}}
@@ -60,6 +60,22 @@ def oom_score(spec: PodSpec, container: Container) -> int | None:
     return qos.oom_score_adj(spec, container, capacity)
 
 
+class KeptCgroup(msgspec.Struct, frozen=True):
+    """The cgroup of an instance as it is handed over: directory → version."""
+
+    directories: dict[str, int]
+
+
+class KeptCgroups(msgspec.Struct, frozen=True):
+    """All cgroups of a pod as they are handed over."""
+
+    found: list[Hierarchy]
+    missing: dict[str, str]
+    pods: dict[str, Hierarchy]
+    ready: bool
+    left: tuple[KeptCgroup, ...]
+
+
 class Cgroup:
     """The cgroup of one instance of a container, in each hierarchy."""
 
@@ -69,6 +85,10 @@ class Cgroup:
         """What to enter, for Launch.cgroups."""
         self.directory = next(iter(directories), "")
         """One that holds all processes, for Tree.cgroup; empty: there is none."""
+
+    def handed_over(self) -> KeptCgroup:
+        """What a successor needs to know."""
+        return KeptCgroup(self._directories)
 
     def oom_killed(self) -> bool:
         """Whether the kernel killed anything in there because the memory was used up."""
@@ -103,6 +123,21 @@ class Cgroups:
         self._pods: dict[str, Hierarchy] = {}
         self._ready = False
         self._left: list[Cgroup] = []
+
+    def handed_over(self) -> KeptCgroups:
+        """What a successor needs to know."""
+        left = tuple(one.handed_over() for one in self._left)
+        return KeptCgroups(self._found, self.missing, self._pods, self._ready, left)
+
+    def resume(self, kept: KeptCgroups) -> None:
+        """Go on with what was handed over."""
+        self._found, self.missing = list(kept.found), dict(kept.missing)
+        self._pods, self._ready = dict(kept.pods), kept.ready
+        self._left = [Cgroup(dict(one.directories)) for one in kept.left]
+
+    def known(self, kept: KeptCgroup) -> Cgroup:
+        """The cgroup of an instance that was handed over."""
+        return next((one for one in self._left if one.handed_over() == kept), Cgroup(dict(kept.directories)))
 
     def make(self, name: str, limits: Limits) -> Cgroup:
         """A cgroup with these limits, for one instance of a container. Missing controllers are left out.
@@ -156,6 +191,25 @@ class Cgroups:
             if hierarchy.version == 2:
                 enable(pod, hierarchy.controllers)
         self._ready = True
+
+
+def remove_left(uid: str) -> None:
+    """Remove the cgroups of a pod whose initsup was killed; its processes are gone."""
+    for found in find_hierarchies()[0]:
+        for base in {found.base, f"{found.top}/{TOP}"}:
+            pod = f"{base}/{pod_cgroup(uid)}"
+            try:
+                inner = [entry.path for entry in os.scandir(pod) if entry.is_dir()]
+            except OSError:
+                continue
+            directories = dict.fromkeys([*inner, pod], found.version)
+            Cgroup(directories).remove()
+            tidy(found)
+
+
+def pod_cgroup(uid: str) -> str:
+    """The name of a pod's cgroup, which no other pod has."""
+    return f"initsup-{uid}"
 
 
 def _values(limits: Limits, hierarchy: Hierarchy) -> dict[str, str]:

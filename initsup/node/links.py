@@ -1,8 +1,11 @@
 """Volumes without mounts: a link at each mountPath.
 
 A link is seen by everybody, so two containers cannot have different things at one path, and nothing can be made
-read-only. `problems` says what cannot be kept; whoever runs the pod decides about that. What was at the path before is
-moved aside and comes back at the end.
+read-only. `problems` says what cannot be kept; a container that asks for it is not started unless the settings say
+`bestEffort`. What was at the path before is moved aside and comes back at the end.
+
+Containers with the same terminationMessagePath, the default one mostly, share the file there: what is in it is taken
+for the message of the first that ends, as programs write it when they end.
 """
 
 from __future__ import annotations
@@ -10,6 +13,9 @@ from __future__ import annotations
 import os
 import posixpath
 
+import msgspec
+
+from initsup.node import termination
 from initsup.node.binds import HOSTS_FILE, TERMINATION_LOG, Bind
 from initsup.node.env import CONFIG_ERROR, image_mapping
 from initsup.node.failures import CannotCreate
@@ -63,6 +69,13 @@ def _collisions(spec: PodSpec) -> list[str]:
     return found
 
 
+class KeptLinks(msgspec.Struct, frozen=True):
+    """Links as they are handed over: path → where it leads, and the directories that were made for them."""
+
+    made: dict[str, str]
+    parents: list[str]
+
+
 class Links:
     """The links of one pod."""
 
@@ -72,24 +85,50 @@ class Links:
         self._made: dict[str, str] = {}
         self._parents: list[str] = []
 
-    def provide(self, container: Container, binds: list[Bind], root: str | None) -> list[Bind]:
-        """Have a link for each; those that are there then. Raises CannotCreate, also for what links cannot give."""
+    def handed_over(self) -> KeptLinks:
+        """What a successor needs to know."""
+        return KeptLinks(self._made, self._parents)
+
+    def resume(self, kept: KeptLinks) -> None:
+        """Go on with what was handed over."""
+        self._made, self._parents = dict(kept.made), list(kept.parents)
+
+    def provide(self, container: Container, binds: list[Bind], root: str | None) -> str | None:
+        """Have a link for each; the container's termination log, if there is one.
+
+        Raises CannotCreate, also for what links cannot give.
+        """
         if not self._manifest.settings.best_effort and (found := _problems(self._manifest, container)):
             raise CannotCreate(CONFIG_ERROR, "; ".join(found))
-        placed = []
+        log = None
         for bind in binds:
             if root is not None or bind.what == HOSTS_FILE:
                 continue
-            if bind.what == TERMINATION_LOG and not self._is_alone(container):
-                continue  # one link cannot lead each container to its own file
+            if bind.what == TERMINATION_LOG:
+                log = self._provide_log(container, bind)
+                continue
             try:
-                self._provide(bind)
+                self._provide(bind.target, f"{bind.source}/{bind.sub}".rstrip("/"))
             except OSError as error:
                 words = (error.strerror or str(error)).lower()
                 message = f'cannot link {bind.what} to "{bind.target}": {words}'
                 raise CannotCreate(CONFIG_ERROR, message) from None
-            placed.append(bind)
-        return placed
+        return log
+
+    def _provide_log(self, container: Container, bind: Bind) -> str | None:
+        """Not worth failing for: where another file is mounted there, it is somebody else's."""
+        path = (
+            bind.source
+            if self._is_alone(container)
+            else f"{os.path.dirname(bind.source)}/{bind.target.replace('/', '!')}"
+        )
+        try:
+            if path != bind.source and path not in self._made.values():
+                termination.renew(path)
+            self._provide(bind.target, path)
+        except OSError:
+            return None
+        return path
 
     def _is_alone(self, container: Container) -> bool:
         """Whether no other container has the same terminationMessagePath."""
@@ -97,21 +136,20 @@ class Links:
         path = container.termination_message_path
         return sum(other.termination_message_path == path for other in (*spec.init_containers, *spec.containers)) == 1
 
-    def _provide(self, bind: Bind) -> None:
-        wanted = f"{bind.source}/{bind.sub}".rstrip("/")
-        if (other := self._made.get(bind.target)) == wanted:
+    def _provide(self, path: str, wanted: str) -> None:
+        if (other := self._made.get(path)) == wanted:
             return
         if other is not None:
             raise OSError(0, f"without mounts it can lead to one place only, and that is {other}")
-        self._make_parents(os.path.dirname(bind.target))
-        if os.path.islink(bind.target) and (os.readlink(bind.target) == wanted or not os.path.exists(bind.target)):
-            os.unlink(bind.target)  # of a run that was killed
-        elif os.path.lexists(bind.target):
-            if os.path.lexists(bind.target + _ASIDE):
-                raise OSError(0, f"{bind.target + _ASIDE} is in the way")
-            os.rename(bind.target, bind.target + _ASIDE)
-        os.symlink(wanted, bind.target)
-        self._made[bind.target] = wanted
+        self._make_parents(os.path.dirname(path))
+        if os.path.islink(path) and (os.readlink(path) == wanted or not os.path.exists(path)):
+            os.unlink(path)  # of a run that was killed
+        elif os.path.lexists(path):
+            if os.path.lexists(path + _ASIDE):
+                raise OSError(0, f"{path + _ASIDE} is in the way")
+            os.rename(path, path + _ASIDE)
+        os.symlink(wanted, path)
+        self._made[path] = wanted
 
     def _make_parents(self, path: str) -> None:
         if not os.path.isdir(path):

@@ -18,6 +18,8 @@ import time
 from collections.abc import Sequence
 from functools import lru_cache
 
+import msgspec
+
 Piece = bytes | memoryview
 
 _NEWEST = "~"  # sorts behind every date
@@ -53,6 +55,14 @@ def log_files(directory: str) -> list[tuple[int, str, int, str]]:
     return found
 
 
+class KeptLogFile(msgspec.Struct, frozen=True):
+    """A log file as it is handed over; it is opened again. `rotated` are the time and count of the last rotation."""
+
+    attempt: int
+    lost: int
+    rotated: tuple[str, int]
+
+
 class LogFile:
     """Takes whole lines; is opened at the first. Never raises: lines that cannot be written are counted.
 
@@ -72,6 +82,14 @@ class LogFile:
         self.attempt = attempt
         self.lost = 0
         self.error: OSError | None = None
+
+    def handed_over(self) -> KeptLogFile:
+        """What a successor needs to know."""
+        return KeptLogFile(self.attempt, self.lost, self._rotated)
+
+    def resume(self, kept: KeptLogFile) -> None:
+        """Go on with what was handed over."""
+        self.lost, self._rotated = kept.lost, kept.rotated
 
     def write(self, pieces: Sequence[Piece]) -> None:
         """Append the pieces, which are whole lines when put together."""

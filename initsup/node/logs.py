@@ -19,8 +19,11 @@ import select
 import time
 from collections.abc import Callable
 
+import msgspec
+
 from initsup.node.console import Console
-from initsup.node.logfile import LogFile, line_time
+from initsup.node.handover import Parcel
+from initsup.node.logfile import KeptLogFile, LogFile, line_time
 
 LINE_LIMIT = 16384
 SMALL_CHUNK = 65536
@@ -58,6 +61,25 @@ def parts(text: bytes) -> tuple[list[tuple[bytes, bool]], bytes]:
     if end:
         found.append((text[begin:end], True))
     return found, text[max(begin, end) :]
+
+
+class KeptStream(msgspec.Struct, frozen=True):
+    """A pipe as it is handed over."""
+
+    fd: int
+    name: str
+    held: bytes
+    chunk: int
+    grown: bool
+
+
+class KeptOutput(msgspec.Struct, frozen=True):
+    """The output of one attempt of a container as it is handed over."""
+
+    container: str
+    file: KeptLogFile
+    told: int
+    streams: tuple[KeptStream, ...]
 
 
 class _Output:
@@ -117,6 +139,26 @@ class Pump:
     def __contains__(self, fd: int) -> bool:
         return fd in self._streams
 
+    def handed_over(self, parcel: Parcel) -> tuple[KeptOutput, ...]:
+        """What a successor needs to know. What has not been read stays in the pipes."""
+        found = []
+        for output in self._outputs.values():
+            streams = ((parcel.keep(fd), self._streams[fd]) for fd in output.fds)
+            kept = tuple(KeptStream(fd, one.name, one.held, one.chunk, one.grown) for fd, one in streams)
+            found.append(KeptOutput(output.container, output.file.handed_over(), output.told, kept))
+        return tuple(found)
+
+    def resume(self, kept: tuple[KeptOutput, ...]) -> None:
+        """Go on with what was handed over."""
+        for one in kept:
+            output = self._output(one.container, one.file.attempt)
+            output.file.resume(one.file)
+            output.told = one.told
+            for stream in one.streams:
+                self.attach(stream.fd, one.container, one.file.attempt, stream.name)
+                made = self._streams[stream.fd]
+                made.held, made.chunk, made.grown = stream.held, stream.chunk, stream.grown
+
     def pipe(self, container: str, attempt: int, stream: str) -> int:
         """A new pipe for "stdout" or "stderr": the end to write to, which the caller closes after the fork."""
         reader, writer = os.pipe2(os.O_CLOEXEC)
@@ -126,14 +168,18 @@ class Pump:
     def attach(self, fd: int, container: str, attempt: int, stream: str) -> None:
         """Read from `fd` (also: the master of a terminal) until it ends; the pump closes it."""
         os.set_blocking(fd, False)
+        output = self._output(container, attempt)
+        output.fds.append(fd)
+        self._streams[fd] = _Stream(output, stream)
+        self._poll.register(fd, select.EPOLLIN)
+
+    def _output(self, container: str, attempt: int) -> _Output:
         output = self._outputs.get(container)
         if output is None or output.file.attempt != attempt:
             self.finish(container)
             file = LogFile(f"{self._directory}/{container}", attempt, *self._limits)
             output = self._outputs[container] = _Output(container, file)
-        output.fds.append(fd)
-        self._streams[fd] = _Stream(output, stream)
-        self._poll.register(fd, select.EPOLLIN)
+        return output
 
     def ready(self, fd: int) -> None:
         """Take one chunk, so that all get their turn; close at the end."""

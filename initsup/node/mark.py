@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import os
 import resource
+from collections.abc import Iterable
 
-from initsup.node.spawn import RLIMIT_LOCKS
+from initsup.node.leftovers import LOWEST, RLIMIT_LOCKS
 
 VARIABLE = "INITSUP_MARK"
 
@@ -27,22 +28,28 @@ class Marks:
 
     def __init__(self) -> None:
         soft, hard = resource.getrlimit(RLIMIT_LOCKS)
-        self._base = 0 if soft == resource.RLIM_INFINITY else soft
+        self._base = 0 if soft == resource.RLIM_INFINITY or soft >= LOWEST else soft
         free = [shift for shift in _SHIFTS if self._base & ((1 << shift + _BITS) - 1) == 0]
         self._shift = free[0] if free else _SHIFTS[-1]
         self.works = bool(free) and _can_set(self._base | 1 << self._shift, soft, hard)
         """Whether the limit can be used; else marks only go into the environment."""
         self._used: set[int] = set()
-        self._last = 0
+        self.last = 0
+        """The number that was given out last."""
 
     def take(self) -> int:
         """A mark that nothing else has."""
-        number = self._last % ((1 << _BITS) - 1) + 1
+        number = self.last % ((1 << _BITS) - 1) + 1
         while number in self._used:
             number = number % ((1 << _BITS) - 1) + 1
-        self._last = number
+        self.last = number
         self._used.add(number)
         return self._base | number << self._shift
+
+    def resume(self, marks: Iterable[int], last: int) -> None:
+        """These are in use, and `last` was the last number given out, before an exec of initsup."""
+        self._used.update((mark - self._base) >> self._shift for mark in marks)
+        self.last = last
 
     def give_back(self, mark: int) -> None:
         """Nothing carries this mark any longer."""

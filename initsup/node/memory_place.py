@@ -17,7 +17,8 @@ class MemoryPlace:
 
     def __init__(self, uid: str) -> None:
         self._name = _PREFIX + uid
-        self._directory: str | None = None
+        self.directory: str | None = None
+        """None: it was not used yet."""
 
     def link(self, path: str) -> bool:
         """Have `path` (of nothing yet, or linked before) lie in memory: as a link, if it would not anyway.
@@ -26,11 +27,11 @@ class MemoryPlace:
         """
         if os.path.lexists(path) or file_system(os.path.dirname(os.path.realpath(path))) in _IN_MEMORY:
             return True
-        if self._directory is None:
-            self._directory = self._open()
-        if self._directory is None:
+        if self.directory is None:
+            self.directory = self._open()
+        if self.directory is None:
             return False
-        target = f"{self._directory}/{os.path.basename(path)}"
+        target = f"{self.directory}/{os.path.basename(path)}"
         os.mkdir(target)
         os.symlink(target, path)
         return True
@@ -55,6 +56,6 @@ class MemoryPlace:
 
     def remove(self) -> None:
         """Remove it with all that is in it. Raises OSError."""
-        if self._directory is not None:
-            remove_tree(self._directory)
-            self._directory = None
+        if self.directory is not None:
+            remove_tree(self.directory)
+            self.directory = None

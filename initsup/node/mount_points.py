@@ -13,8 +13,20 @@ import fcntl
 import os
 import stat
 
+import msgspec
+
+from initsup.node.handover import Parcel
+
 _REFUSALS = (errno.EACCES, errno.EPERM, errno.EROFS)
 _TRIES = 100
+
+
+class KeptPoints(msgspec.Struct, frozen=True):
+    """Mount points as they are handed over; `held` are descriptors by place."""
+
+    known: tuple[str, ...]
+    held: dict[str, int]
+    made: tuple[str, ...]
 
 
 class MountPoints:
@@ -26,6 +38,15 @@ class MountPoints:
         self._made: set[str] = set()
         # Containers' users can neither set nor see the first kind; the second works for others than root (xattr(7)).
         self._mark = "trusted.initsup.made" if os.geteuid() == 0 else "user.initsup.made"
+
+    def handed_over(self, parcel: Parcel) -> KeptPoints:
+        """What a successor needs to know."""
+        held = {place: parcel.keep(fd) for place, fd in self._held.items()}
+        return KeptPoints(tuple(self._known), held, tuple(self._made))
+
+    def resume(self, kept: KeptPoints) -> None:
+        """Go on with what was handed over."""
+        self._known, self._held, self._made = set(kept.known), dict(kept.held), set(kept.made)
 
     def provide(self, path: str, directory: bool) -> bool:
         """See to it that `path` exists; False when it does not and may not be made. Raises OSError."""

@@ -20,8 +20,9 @@ from initsup.node.binds import HOSTS_FILE, TERMINATION_LOG, Bind
 from initsup.node.cover import cover, drop_old_root, make
 from initsup.node.env import CONFIG_ERROR, image_mapping
 from initsup.node.failures import CannotCreate
-from initsup.node.links import Links
-from initsup.node.mount_points import MountPoints
+from initsup.node.handover import Parcel
+from initsup.node.links import KeptLinks, Links
+from initsup.node.mount_points import KeptPoints, MountPoints
 from initsup.node.mountinfo import make_read_only, make_root_read_only
 from initsup.node.namespaces import Namespaces
 from initsup.node.volumes import Volumes
@@ -63,6 +64,16 @@ class _Made(msgspec.Struct, frozen=True):
     own_root: bool
 
 
+class KeptMounts(msgspec.Struct, frozen=True):
+    """All views as they are handed over."""
+
+    points: KeptPoints
+    links: KeptLinks
+    made: dict[str, _Made]
+    covered: tuple[str, ...]
+    has_hosts: bool
+
+
 class Mounts:
     """The views of all containers of a pod. `state` is the directory that `volumes` has, too."""
 
@@ -75,6 +86,25 @@ class Mounts:
         self._made: dict[str, _Made] = {}
         self._covered: set[str] = set()
         self._has_hosts = False
+
+    def handed_over(self, parcel: Parcel) -> KeptMounts:
+        """What a successor needs to know."""
+        for made in self._made.values():
+            if made.namespaces is not None:
+                made.namespaces.handed_over(parcel)
+        return KeptMounts(
+            points=self._points.handed_over(parcel),
+            links=self._links.handed_over(),
+            made=self._made,
+            covered=tuple(self._covered),
+            has_hosts=self._has_hosts,
+        )
+
+    def resume(self, kept: KeptMounts) -> None:
+        """Go on with what was handed over."""
+        self._points.resume(kept.points)
+        self._links.resume(kept.links)
+        self._made, self._covered, self._has_hosts = dict(kept.made), set(kept.covered), kept.has_hosts
 
     def view(self, container: Container, variables: Mapping[str, str], attempt: int) -> View:
         """The view for one instance; its termination log is empty. `variables` are the declared ones, for subPathExpr.
@@ -149,8 +179,7 @@ class Mounts:
                 "CreateContainerError", f'the rootfs of image "{container.image}" is no directory: {root}'
             )
         if space.way == "link":
-            placed = self._links.provide(container, binds, root)
-            log = log if any(bind.source == log for bind in placed) else None
+            log = self._links.provide(container, binds, root)
             return _Made(View(root=root, termination_log=log), None, binds, attempt, own_root=False)
         if root is None:
             self._provide_points(binds)

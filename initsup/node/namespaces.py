@@ -16,6 +16,7 @@ import msgspec
 
 from initsup.node import syscalls
 from initsup.node.failures import CannotCreate, CannotMount
+from initsup.node.handover import Parcel
 
 Work = Callable[[], None]
 
@@ -34,6 +35,12 @@ class Namespaces(msgspec.Struct, frozen=True):
     inode: int
     directory: int = -1
     borrowed: int = 0
+
+    def handed_over(self, parcel: Parcel) -> Namespaces:
+        """The same, to be kept open for a successor."""
+        for fd in (*self.fds, self.directory):
+            parcel.keep(fd)
+        return self
 
     def close(self) -> None:
         """Let go: what is mounted in there disappears with the last process."""

@@ -13,6 +13,8 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, cast
 
+import msgspec
+
 from initsup.core.actions import Action, Hook, Prepare, Probe, Signal, Start
 from initsup.core.events import (
     Died,
@@ -29,10 +31,11 @@ from initsup.core.events import (
 from initsup.core.plan import Plan
 from initsup.core.shutdown import SIGKILL
 from initsup.errors import UsageError
-from initsup.node.box import Box, Boxes
-from initsup.node.console import Console, Form
+from initsup.node.box import Box, Boxes, KeptBoxes, OnExit
+from initsup.node.console import Console, Form, KeptConsole
 from initsup.node.failures import CannotCreate, CannotMount, SpawnError
-from initsup.node.logs import Pump
+from initsup.node.handover import Parcel
+from initsup.node.logs import KeptOutput, Pump
 from initsup.node.place import HANGUP, STOPS, Signals
 from initsup.node.quota import Quota
 from initsup.node.reaper import Reaper
@@ -64,6 +67,43 @@ class Instance:
         self.scopes: set[anyio.CancelScope] = set()
 
 
+class KeptInstance(msgspec.Struct, frozen=True):
+    """An instance as it is handed over; `process` is the number of its main process."""
+
+    attempt: int
+    process: int
+
+
+class KeptNode(msgspec.Struct, frozen=True):
+    """The node as it is handed over. `under_way` are attempts that have not ended, `commands` the numbers of what was
+    started for clients that are handed over as well.
+    """
+
+    instances: dict[str, KeptInstance]
+    under_way: tuple[Probe | Hook, ...]
+    commands: tuple[int, ...]
+    events: tuple[Event, ...]
+    signals: tuple[int, ...]
+    stops: int
+    troubles: dict[str, str]
+    console: KeptConsole
+    outputs: tuple[KeptOutput, ...]
+    boxes: KeptBoxes
+
+
+class _Ending:
+    """Takes the exit code of a command until somebody wants to know."""
+
+    def __init__(self) -> None:
+        self.code: int | None = None
+        self.wanted: OnExit | None = None
+
+    def __call__(self, code: int) -> None:
+        self.code = code
+        if self.wanted is not None:
+            self.wanted(code)
+
+
 class Joined:
     """A client that has joined the streams of an instance (`engine.Attachment`)."""
 
@@ -88,13 +128,18 @@ class Joined:
 class HostNode:
     """Runs a pod's containers as processes of this host."""
 
-    def __init__(self, plan: Plan, state_dir: str) -> None:
-        """Raises UsageError when the pod is promised what this place cannot give."""
+    def __init__(self, plan: Plan, state_dir: str, kept: KeptNode | None = None) -> None:
+        """Raises UsageError when the pod is promised what this place cannot give.
+
+        `kept` is what the program that this one replaces has handed over.
+        """
         settings = plan.asked.settings
         self.on_dump: Callable[[], str] = str
         """What to print for SIGUSR1."""
         self.on_reload: Callable[[], None] = lambda: None
         """What to do for SIGHUP."""
+        self.on_reexec: Callable[[], None] = lambda: None
+        """What to do for SIGUSR2."""
         self._plan = plan
         self._poll = select.epoll()
         self._signals = Signals()
@@ -117,7 +162,12 @@ class HostNode:
         self._tasks: TaskGroup | None = None
         self._early: list[Attempt] = []
         self._stops = 0
-        self._check_promises()
+        self._under_way: list[Probe | Hook] = []
+        self._commands: dict[int, tuple[Process, _Ending]] = {}
+        if kept is None:
+            self._check_promises()
+        else:
+            self._resume(kept)
 
     # -- Node -------------------------------------------------------------------------------------------------------
 
@@ -147,8 +197,10 @@ class HostNode:
             case Signal():
                 return self._signal(action)
             case Probe():
+                self._under_way.append(action)
                 self._spawn_attempt(lambda: self._probe(action))
             case Hook():
+                self._under_way.append(action)
                 self._spawn_attempt(lambda: self._hook(action))
         return None
 
@@ -186,6 +238,14 @@ class HostNode:
             return instance.box.run(argv, fds, on_exit, tty=tty)
         except SpawnError as problem:
             raise OSError(problem.errno, problem.message) from None
+
+    def rejoin(self, number: int, on_exit: OnExit) -> Process:
+        """A command that was handed over, by its old number."""
+        process, ending = self._commands.pop(number)
+        ending.wanted = on_exit
+        if ending.code is not None:
+            on_exit(ending.code)
+        return process
 
     def take_over(self, plan: Plan) -> None:
         """Go on with a changed manifest."""
@@ -268,6 +328,62 @@ class HostNode:
             hint = "run with --best-effort to do without"
             raise UsageError("\n".join(("this place cannot give what the pod asks for:", *broken, f"({hint})")))
 
+    # -- replaced by another program ---------------------------------------------------------------------------------
+
+    def hooks(self) -> list[str]:
+        """The hooks that run: they must be neither cut short nor run twice, so they are not handed over."""
+        return [f"{one.container}: its {one.hook} hook runs" for one in self._under_way if isinstance(one, Hook)]
+
+    def run_own(
+        self, argv: tuple[str, ...], env: dict[str, str], fds: tuple[int, ...], on_exit: OnExit
+    ) -> Process:
+        """Run something of initsup's own. Raises SpawnError."""
+        return self._boxes.run_own(argv, env, fds, on_exit)
+
+    def hold_signals(self) -> None:
+        """Let no signal come in: the program is about to be replaced."""
+        self._signals.hold()
+
+    def release_signals(self) -> None:
+        """It was not replaced."""
+        self._signals.release()
+
+    def handed_over(self, parcel: Parcel, commands: tuple[int, ...]) -> KeptNode:
+        """What a successor needs to know. `commands` are those for which the clients are handed over as well.
+
+        Probes that are under way begin anew there; what they have started is killed.
+        """
+        return KeptNode(
+            instances={n: KeptInstance(one.attempt, one.process.number) for n, one in self._instances.items()},
+            under_way=tuple(self._under_way),
+            commands=commands,
+            events=tuple(self._events),
+            signals=self._signals.handed_over(),
+            stops=self._stops,
+            troubles=self._troubles,
+            console=self.console.handed_over(),
+            outputs=self._pump.handed_over(parcel),
+            boxes=self._boxes.handed_over(parcel),
+        )
+
+    def _resume(self, kept: KeptNode) -> None:
+        self.console.resume(kept.console)
+        self._pump.resume(kept.outputs)
+        endings = {number: _Ending() for number in kept.commands}
+        on_exits: dict[int, OnExit] = {one.process: self._dies(n, one.attempt) for n, one in kept.instances.items()}
+        on_exits |= endings
+        processes = self._boxes.resume(kept.boxes, on_exits)
+        for name, one in kept.instances.items():
+            self._instances[name] = Instance(self._boxes.of(name), one.attempt, processes[one.process])
+        self._commands = {number: (processes[number], ending) for number, ending in endings.items()}
+        self._events, self._stops, self._troubles = list(kept.events), kept.stops, dict(kept.troubles)
+        self._signals.resume(kept.signals)
+        for process in kept.boxes.processes:
+            if process.doomed or process.number not in on_exits:  # nobody waits for it any longer
+                self._boxes.doom(processes[process.number])
+        for action in kept.under_way:
+            self.do(action)
+
     # -- starting and ending ----------------------------------------------------------------------------------------
 
     def _prepare(self) -> Event:
@@ -281,7 +397,7 @@ class HostNode:
         name, attempt = action.container, action.attempt
         box = self._boxes.of(name)
         try:
-            process = box.start(attempt, lambda code: self._died(name, attempt, code))
+            process = box.start(attempt, self._dies(name, attempt))
         except CannotCreate as problem:
             return _not_started(action, problem.reason, problem.message)
         except SpawnError as problem:
@@ -290,6 +406,9 @@ class HostNode:
             return _not_started(action, "CreateContainerError", str(problem))
         self._instances[name] = Instance(box, attempt, process)
         return Started(at=_now(), container=name, attempt=attempt, pid=process.pid)
+
+    def _dies(self, name: str, attempt: int) -> OnExit:
+        return lambda code: self._died(name, attempt, code)
 
     def _died(self, name: str, attempt: int, code: int) -> None:
         """The main process and all that it left are gone: its output is taken in, then its end is told."""
@@ -323,6 +442,7 @@ class HostNode:
         spec = dict(self._plan.members[action.container].probes)[action.probe]
         outcome = await self._attempt(action, lambda box: probe(self._runner(box), box.target, spec))
         result = outcome if outcome is not None else Outcome("error", "the container has ended")
+        self._under_way.remove(action)
         self.post(
             Probed(
                 at=_now(),
@@ -343,6 +463,7 @@ class HostNode:
         assert handler is not None
         outcome = await self._attempt(action, lambda box: hook(self._runner(box), box.target, handler))
         result = outcome if outcome is not None else HookOutcome(False, "the container has ended")
+        self._under_way.remove(action)
         self.post(
             Hooked(
                 at=_now(),
@@ -392,6 +513,8 @@ class HostNode:
             self._events.append(StopAsked(at=_now(), kill=again, by=signal.Signals(number).name))
         elif number == HANGUP:
             self.on_reload()
+        elif number == signal.SIGUSR2:
+            self.on_reexec()
         elif number == signal.SIGUSR1:
             print(self.on_dump(), file=sys.stderr, flush=True)
 

@@ -21,6 +21,8 @@ import stat
 import time
 from collections.abc import Callable
 
+import msgspec
+
 BOUND = 8 * 2**20
 _AT_ONCE = 65536
 _PIPE_BUF = 4096
@@ -28,6 +30,14 @@ _TERMINAL_BIT = 256
 _UNSUPPORTED = (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.ESPIPE)
 _GONE = (errno.EPIPE, errno.ECONNRESET, errno.EBADF)
 _CURRENT = -1  # position for pwritev2: the descriptor's own, if it has one
+
+
+class KeptOutlet(msgspec.Struct, frozen=True):
+    """An outlet as it is handed over."""
+
+    waiting: bytes
+    dropped: int
+    gone: bool
 
 
 class Outlet:
@@ -54,6 +64,16 @@ class Outlet:
     def waiting(self) -> int:
         """How many bytes wait for the reader."""
         return len(self._waiting)
+
+    def handed_over(self) -> KeptOutlet:
+        """What a successor needs to know."""
+        return KeptOutlet(bytes(self._waiting), self.dropped, self.gone)
+
+    def resume(self, kept: KeptOutlet) -> None:
+        """Go on with what was handed over, before anything else is written."""
+        self.dropped, self.gone = kept.dropped, self.gone or kept.gone
+        if kept.waiting and not self.gone:
+            self.write(kept.waiting)
 
     def room_for(self, data: bytes) -> bool:
         """Whether `write` should be given this; if not, its lines are counted as dropped.

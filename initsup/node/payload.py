@@ -55,7 +55,7 @@ class Contents:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._tokens: dict[tuple[str, str], bytes] = {}
+        self.tokens: dict[tuple[str, str], bytes] = {}
 
     def of(self, manifest: Manifest, volume: Volume) -> Payload | None:
         """The files that `volume` must hold; None when it is of a kind that others fill. Raises CannotMount."""
@@ -126,12 +126,12 @@ class Contents:
 
     def _token(self, pod: Pod, name: str, token: ServiceAccountTokenProjection, mode: int) -> Payload:
         key = (name, token.path)
-        if key not in self._tokens:
-            self._tokens[key] = os.urandom(32).hex().encode()
+        if key not in self.tokens:
+            self.tokens[key] = os.urandom(32).hex().encode()
         owner = _only_user(pod)
         if owner is not None or pod.spec.security_context.fs_group is not None:
             mode = TOKEN_MODE
-        return {posixpath.normpath(token.path): File(self._tokens[key], mode, owner)}
+        return {posixpath.normpath(token.path): File(self.tokens[key], mode, owner)}
 
 
 def _config_map(manifest: Manifest, source: ConfigMapVolumeSource | ConfigMapProjection, default_mode: int) -> Payload:

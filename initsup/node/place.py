@@ -11,6 +11,7 @@ installs a handler.
 | SIGHUP                    | read the files again and apply them; when a terminal is stdin,    |
 |                           | it is gone: end the pod gracefully                                |
 | SIGUSR1                   | print the facts on stderr                                         |
+| SIGUSR2                   | replace the program by what is installed now (`initsup reexec`)   |
 | SIGCHLD                   | reap                                                              |
 """
 
@@ -38,6 +39,7 @@ class Signals:
             signal.signal(number, self._catch)
         for number in IGNORED:
             signal.signal(number, signal.SIG_IGN)
+        self.release()  # those held over an exec come in now
 
     def _catch(self, number: int, _frame: Any) -> None:
         self._caught.append(number)
@@ -62,6 +64,23 @@ class Signals:
             pass
         caught, self._caught = self._caught, []
         return caught
+
+    def hold(self) -> None:
+        """Leave signals with the kernel, which keeps them over an exec."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
+
+    def release(self) -> None:
+        """Let them come in again."""
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
+
+    def handed_over(self) -> tuple[int, ...]:
+        """The signals that have come in and were not taken."""
+        return tuple(self._caught)
+
+    def resume(self, caught: tuple[int, ...]) -> None:
+        """Have these to take, and look in any case."""
+        self._caught[:0] = caught
+        self.wake()
 
 
 class Systemd:

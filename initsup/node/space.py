@@ -15,9 +15,18 @@ import msgspec
 from initsup.node import syscalls
 from initsup.node.cover import cover
 from initsup.node.failures import CannotMount
+from initsup.node.handover import Parcel
 from initsup.node.namespaces import Delegation, Excursion, Maker, Namespaces, Work
 
 Way = Literal["mount", "user", "link"]
+
+
+class KeptSpace(msgspec.Struct, frozen=True):
+    """A Space as it is handed over."""
+
+    way: Way
+    refusal: str
+    base: Namespaces | None
 
 
 class Space:
@@ -72,6 +81,21 @@ class Space:
         maker: Maker = Excursion() if os.geteuid() == 0 else Delegation()
         self.base = maker.make(None, fill, self.inside)
         self.maker = maker
+
+    def handed_over(self, parcel: Parcel) -> KeptSpace:
+        """What a successor needs to know."""
+        return KeptSpace(self.way, self.refusal, self.base and self.base.handed_over(parcel))
+
+    @classmethod
+    def resume(cls, state: str, kept: KeptSpace) -> Space:
+        """Go on with what was handed over. Raises OSError."""
+        space = cls.__new__(cls)
+        space.inside = os.path.abspath(f"{state}/volumes")
+        space.workshop = f"{space.inside}/.workshop"
+        space.way, space.refusal, space.base = kept.way, kept.refusal, kept.base
+        space.maker = None if kept.base is None else Excursion() if kept.way == "mount" else Delegation()
+        space.root = space.inside if kept.base is None else f"/proc/self/fd/{kept.base.directory}"
+        return space
 
     def within(self, work: Work) -> None:
         """Do something in the namespace of the pod. Raises what `work` raises."""

@@ -20,10 +20,8 @@ import msgspec
 from initsup.node.failures import SpawnError
 from initsup.node.go_text import errno_text
 from initsup.node.identity import Identity
+from initsup.node.leftovers import RLIMIT_LOCKS
 from initsup.node.program import explain, go_to, locate
-
-RLIMIT_LOCKS = 10
-"""Not in the resource module, as the kernel pays it no attention (getrlimit(2)); see `initsup.node.mark`."""
 
 _RESET = tuple(int(one) for one in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
 _PLACE = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC

@@ -22,19 +22,25 @@ def renew(path: str) -> None:
         os.close(fd)
 
 
-def read(path: str | None, shown: str) -> str:
-    """The last 4096 bytes of the file; "" when there is none. `shown` is its path for the container, for errors."""
+def take(path: str | None, shown: str) -> str:
+    """The last 4096 bytes of the file, which is empty then; "" when there is no file.
+
+    `shown` is its path for the container, for errors, which are messages, too.
+    """
     if path is None:
         return ""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        fd = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         return ""
     except OSError as error:
         return _failed(shown, error)
     try:
         end = os.fstat(fd).st_size
-        return os.pread(fd, MAX_BYTES, max(end - MAX_BYTES, 0)).decode(errors="replace")
+        message = os.pread(fd, MAX_BYTES, max(end - MAX_BYTES, 0)).decode(errors="replace")
+        if end:
+            os.ftruncate(fd, 0)
+        return message
     except OSError as error:
         return _failed(shown, error)
     finally:

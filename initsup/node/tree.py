@@ -18,12 +18,34 @@ import os
 import signal
 from collections.abc import Callable, Iterable
 
+import msgspec
+
 from initsup.node import procfs
 from initsup.node.mark import VARIABLE, Marks
 from initsup.node.reaper import Reaper
 
 _ROUNDS = 50
 """How often one call looks again for what was forked meanwhile. The exits of what it killed lead to the next call."""
+
+
+class KeptTree(msgspec.Struct, frozen=True):
+    """A tree as it is handed over."""
+
+    mark: int
+    env: dict[str, str]
+    marks: tuple[int, ...]
+    launched: tuple[int, ...]
+    cgroup: str
+
+
+class KeptForest(msgspec.Struct, frozen=True):
+    """All trees. `seen` are pid, when it was started, and the number of its tree."""
+
+    trees: tuple[KeptTree, ...]
+    seen: tuple[tuple[int, int, int], ...]
+    out_of_reach: dict[int, int]
+    before: tuple[int, ...]
+    last_mark: int
 
 
 class Tree:
@@ -83,6 +105,34 @@ class Forest:
         tree.marks.add(mark)
         self._trees[mark] = tree
         return tree
+
+    def handed_over(self, trees: list[Tree]) -> KeptForest:
+        """What a successor needs to know of these trees, which are all there are."""
+        numbers = {tree: number for number, tree in enumerate(trees)}
+        return KeptForest(
+            trees=tuple(KeptTree(t.mark, t.env, tuple(t.marks), tuple(t.launched), t.cgroup) for t in trees),
+            seen=tuple((pid, start, numbers[tree]) for pid, (start, tree) in self._seen.items() if tree in numbers),
+            out_of_reach=self._out_of_reach,
+            before=tuple(self._before),
+            last_mark=self._marks.last,
+        )
+
+    def resume(self, kept: KeptForest) -> list[Tree]:
+        """Have the trees of the program that this one replaces, in the same order."""
+        trees = []
+        for one in kept.trees:
+            tree = Tree(self, one.mark, one.env)
+            tree.marks.update(one.marks)
+            tree.cgroup = one.cgroup
+            for pid in one.launched:
+                tree.join(pid)
+            self._trees.update(dict.fromkeys(one.marks, tree))
+            trees.append(tree)
+        self._marks.resume(self._trees, kept.last_mark)
+        self._seen = {pid: (start, trees[number]) for pid, start, number in kept.seen}
+        self._out_of_reach = dict(kept.out_of_reach)
+        self._before = frozenset(kept.before)
+        return trees
 
     def remove(self, tree: Tree) -> None:
         """Forget a tree of which nothing is left."""

@@ -15,21 +15,34 @@ from __future__ import annotations
 
 import os
 
+import msgspec
+
 from initsup.node import atomic, host_path
 from initsup.node.beneath import remove_tree
 from initsup.node.empty_dir import BadMedium, Medium, directory_mode, medium, mount_medium, usage
 from initsup.node.env import image_mapping
 from initsup.node.failures import CannotMount
 from initsup.node.fields import Context
+from initsup.node.handover import Parcel
 from initsup.node.memory_place import MemoryPlace
 from initsup.node.payload import Contents, Payload
-from initsup.node.space import Space
+from initsup.node.space import KeptSpace, Space
 from initsup.node.syscalls import MS_SHARED, mount
 from initsup.spec.base import wire_name
 from initsup.spec.manifest import Manifest
 from initsup.spec.volume import EmptyDirVolumeSource, HostPathVolumeSource, ImageVolumeSource, Volume
 
 _LIMIT_MESSAGE = 'Usage of EmptyDir volume "{}" exceeds the limit "{}". '
+
+
+class KeptVolumes(msgspec.Struct, frozen=True):
+    """All volumes as they are handed over. `written` are those whose files are there; `memory` is MemoryPlace's."""
+
+    space: KeptSpace | None
+    media: dict[str, Medium]
+    written: tuple[str, ...]
+    tokens: tuple[tuple[str, str, bytes], ...]
+    memory: str | None
 
 
 class Volumes:
@@ -45,6 +58,26 @@ class Volumes:
         self._payloads: dict[str, Payload] = {}
         self._media: dict[str, Medium] = {}
         self._volumes = {volume.name: volume for volume in manifest.pod.spec.volumes}
+
+    def handed_over(self, parcel: Parcel) -> KeptVolumes:
+        """What a successor needs to know."""
+        return KeptVolumes(
+            space=self._space.handed_over(parcel) if self._space is not None else None,
+            media=self._media,
+            written=tuple(self._payloads),
+            tokens=tuple((*key, token) for key, token in self._contents.tokens.items()),
+            memory=self._memory.directory,
+        )
+
+    def resume(self, kept: KeptVolumes) -> None:
+        """Go on with what was handed over. Raises OSError."""
+        self._space = Space.resume(self._state, kept.space) if kept.space is not None else None
+        self._media = dict(kept.media)
+        self._contents.tokens = {(one, two): token for one, two, token in kept.tokens}
+        self._memory.directory = kept.memory
+        for name in kept.written:
+            files = self._contents.of(self._manifest, self._volumes[name])
+            self._payloads[name] = files or {}
 
     @property
     def space(self) -> Space:

@@ -35,6 +35,13 @@ class ImageMapping(Base):
     working_dir: str = ""
     user: Int64 | str | None = None
     rootfs: str = ""
+    """A directory that is the container's root; it is not changed where overlayfs is to be had."""
+    archive: str = ""
+    """An image on disk: the directory of an OCI image layout, a tar file of one, or of `docker save`.
+
+    An absolute path; `#NAME` after it says which of several images: its tag, or its whole name. Its Entrypoint, Cmd,
+    Env, WorkingDir and User are the defaults of the fields above, and its files the root.
+    """
 
 
 class Console(Base):
@@ -59,6 +66,10 @@ class SupervisorConfiguration(Base):
     container_log_max_size: Size = 10 * 2**20
     container_log_max_files: Int32 = 5
     images: dict[str, ImageMapping] = {}
+    image_cache: str = ""
+    """Where archives are unpacked to; as root /var/cache/initsup/images, else initsup/images in $XDG_CACHE_HOME."""
+    image_max_size: Size = 8 * 2**30
+    """Bytes that an image may have when it is unpacked."""
     console: Console = Console()
     volumes: Volumes = Volumes()
     best_effort: bool = False
@@ -76,3 +87,9 @@ class SupervisorConfiguration(Base):
             head, slash, name = bare.rpartition("/")
             found = self.images.get(head + slash + name.partition(":")[0])
         return found
+
+
+def split_archive(archive: str) -> tuple[str, str]:
+    """The path and the name (empty: none) in an `ImageMapping.archive`."""
+    path, mark, name = archive.rpartition("#")
+    return (path, name) if mark else (archive, "")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from initsup.api.client import POD, SOCKET, base_dir
+from initsup.api.client import POD, SOCKET, places
 from tests.cli.conftest import Initsup
 from tests.cli.fake import FakeInitsup
 from tests.cli.sample import pod
@@ -119,7 +119,7 @@ def several(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The usual place, with two pods in it and one that has no object yet."""
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     monkeypatch.setattr("os.geteuid", lambda: 1000)
-    base = Path(base_dir())
+    base = Path(places()[0])
     for name in ("db", "new", "web"):
         (base / name).mkdir(parents=True)
         if name != "new":

@@ -123,7 +123,7 @@ def test_verbs_that_only_ask_stay_light(tmp_path: Path, verb: str) -> None:
     code = (
         "import sys; from initsup.cli.main import main; "
         f"main([{verb!r}, '--state-dir', {str(tmp_path)!r}] + (['--', 'ls'] if {verb!r} == 'exec' else [])); "
-        "print(sorted({'msgspec', 'anyio', 'asyncio', 'yaml', 'psutil', 'structlog', 'ssl'} & set(sys.modules)))"
+        "print(sorted({'msgspec', 'anyio', 'asyncio', 'yaml', 'psutil', 'structlog', 'ssl', 'lzma'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

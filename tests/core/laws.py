@@ -33,6 +33,7 @@ class Watcher:
         self.ends: dict[str, list[float]] = {name: [] for name in plan.members}
         self.again: dict[str, bool] = dict.fromkeys(plan.members, False)
         self.asked: set[str] = set()
+        self.free: set[str] = set()
         self.back_off: dict[str, BackOff | None] = dict.fromkeys(plan.members)
 
     def saw(self, before: Facts, event: events.Event, after: Facts) -> None:
@@ -48,6 +49,8 @@ class Watcher:
                 assert self.alive.get(hook.container) == hook.attempt
             case events.Began(action=actions.Signal() as signal):
                 self._may_signal(before, signal, event.at)
+            case events.Began(action=actions.Refuse(container=name)):
+                self.again[name] = False
             case events.Began(action=actions.Probe() as probe):
                 assert self.alive.get(probe.container) == probe.attempt
             case events.Began(action=actions.Remove()):
@@ -65,6 +68,8 @@ class Watcher:
                 del self.starting[name]
                 if event.reason == "RunContainerError":
                     self._ended(name, event.at)
+                elif name in self.free:
+                    self.asked.add(name)
             case events.Died(container=name, attempt=attempt) if self.alive.get(name) == attempt:
                 del self.alive[name]
                 self._ended(name, event.at)
@@ -102,8 +107,10 @@ class Watcher:
         """The back-off, as the fact sheet tells it: from the end of the run before, or of the one before that."""
         ends, entry = self.ends[name], self.back_off[name]
         ended = (ends[-2] if len(ends) > 1 else None) if self.again[name] else (ends[-1] if ends else None)
+        self.free.discard(name)
         if name in self.asked:
             self.asked.discard(name)
+            self.free.add(name)
         elif ended is not None:
             limits = self.plan.asked.settings.crash_loop_back_off
             fresh = entry is None or ended - entry.used_at > 600

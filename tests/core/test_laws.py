@@ -239,8 +239,8 @@ class Nature(RuleBasedStateMachine):
     def feed(self, *happened: events.Event) -> None:
         for event in happened:
             before, self.facts = self.facts, apply(self.plan, self.facts, event)
-            self.watcher.saw(before, event, self.facts)
             self.happened.append(event)
+            self.watcher.saw(before, event, self.facts)
 
     def settle(self) -> None:
         """Decide until there is nothing to do; what was begun stays open until nature closes it."""
@@ -347,7 +347,7 @@ class Nature(RuleBasedStateMachine):
 
 
 TestNature = Nature.TestCase
-TestNature.settings = budget(150, stateful_step_count=80)
+TestNature.settings = budget(1500, stateful_step_count=80)
 
 
 PROBED = build.planned(build.container("a", liveness_probe=build.probe()))

@@ -186,7 +186,7 @@ def test_users_reach_their_volumes(worlds: Any, place: str) -> None:
         )
         == "1001\nv"
     )
-    assert termination.read(world.view().termination_log, "") == ""
+    assert termination.take(world.view().termination_log, "") == ""
     assert world.sh("ls /tmp/pytest-of-root 2>/dev/null", uid=1001) == "exit 2\n"
 
 
@@ -359,9 +359,8 @@ def test_termination_logs_are_apart_and_fresh(worlds: Any) -> None:
     for name in ("a", "b"):
         assert world.sh(f"cat /dev/termination-log; echo -n {name} > /dev/termination-log", name) == ""
     logs = [world.mounts.current(name).termination_log for name in ("a", "b")]
-    assert [termination.read(log, "") for log in logs] == ["a", "b"]
     world.view("a", attempt=1)
-    assert [termination.read(log, "") for log in logs] == ["", "b"]
+    assert [termination.take(log, "") for log in logs] == ["", "b"]
     assert (
         world.sh(
             "cat /dev/termination-log; echo -n again >> /dev/termination-log; stat -c %a /dev/termination-log",
@@ -370,7 +369,7 @@ def test_termination_logs_are_apart_and_fresh(worlds: Any) -> None:
         )
         == "666\n"
     )
-    assert termination.read(logs[0], "") == "again"
+    assert termination.take(logs[0], "") == "again"
 
 
 def test_the_termination_log_may_be_elsewhere(worlds: Any, place: str) -> None:
@@ -378,7 +377,7 @@ def test_the_termination_log_may_be_elsewhere(worlds: Any, place: str) -> None:
     none = container(name="b", termination_message_path="")
     world = worlds(manifest(one, none, volumes=(empty_dir(),)))
     world.sh(f"echo bye > {place}/last/words", "a")
-    assert termination.read(world.mounts.current("a").termination_log, "") == "bye\n"
+    assert termination.take(world.mounts.current("a").termination_log, "") == "bye\n"
     assert world.view("b").termination_log is None
 
 
@@ -411,7 +410,7 @@ def test_a_read_only_root(worlds: Any, tmp_path: Path, place: str) -> None:
         f"echo x > {place}/f && echo x > /dev/null && echo bye > /dev/termination-log && cat {place}/f {place}/in/one"
     )
     assert world.sh(written) == "x\n1"
-    assert termination.read(world.mounts.current("c").termination_log, "") == "bye\n"
+    assert termination.take(world.mounts.current("c").termination_log, "") == "bye\n"
     assert world.sh(f"touch {tmp_path}/file", "d") == ""
 
 

@@ -85,7 +85,7 @@ def test_volumes_of_a_user(home: Path) -> None:
         )
         say(world.sh("df -k /dev/shm | tail -n 1 | awk '{print $2}'; echo bye > /dev/termination-log"))
         log = world.mounts.current("c").termination_log  # type: ignore[union-attr]
-        say(repr(termination.read(log, "")))
+        say(repr(termination.take(log, "")))
         say(world.sh(f"ls {place}; touch {home}/real; stat -c %T /etc/passwd >/dev/null && echo fine", "d"))
         say((Path(world.volumes.path("v") or "") / "f").read_text())
 
@@ -191,13 +191,24 @@ def test_one_path_leads_to_one_volume(linked: Any, tmp_path: Path) -> None:
     assert caught.value.reason == "CreateContainerConfigError"
 
 
-def test_only_a_path_of_its_own_has_a_termination_log(linked: Any, tmp_path: Path) -> None:
+def test_a_termination_log_of_its_own(linked: Any, tmp_path: Path) -> None:
     own = str(tmp_path / "last-words")
-    world = linked(container(name="a"), container(name="b"), container(name="c", termination_message_path=own))
-    assert [world.view(name).termination_log for name in ("a", "b")] == [None, None]
-    world.view("c")
+    world = linked(container(name="a"), container(name="c", termination_message_path=own))
+    for name in ("a", "c"):
+        world.view(name)
     world.sh(f"echo bye > {own}", "c")
-    assert termination.read(world.mounts.current("c").termination_log, "") == "bye\n"
+    assert [termination.take(world.mounts.current(name).termination_log, "") for name in ("a", "c")] == ["", "bye\n"]
+
+
+def test_a_shared_termination_log_is_the_message_of_the_first_that_ends(linked: Any, tmp_path: Path) -> None:
+    shared = str(tmp_path / "last-words")
+    world = linked(*(container(name=name, termination_message_path=shared) for name in ("a", "b")))
+    logs = [world.view(name).termination_log for name in ("a", "b")]
+    world.sh(f"echo from a > {shared}", "a")
+    world.view("b", attempt=1)
+    assert [termination.take(log, "") for log in logs] == ["from a\n", ""]
+    world.sh(f"echo from b > {shared}", "b", uid=None if os.geteuid() else 65534)
+    assert [termination.take(log, "") for log in reversed(logs)] in (["from b\n", ""], ["", ""])
 
 
 READ_ONLY = SecurityContext(read_only_root_filesystem=True)

@@ -18,7 +18,8 @@ import pytest
 
 from initsup.node.failures import SpawnError
 from initsup.node.identity import Identity
-from initsup.node.spawn import RLIMIT_LOCKS, seal_descriptors, spawn
+from initsup.node.leftovers import RLIMIT_LOCKS
+from initsup.node.spawn import seal_descriptors, spawn
 from tests.node.launching import launch, needs_root, null, output_of, result_of, sh
 
 pytestmark = pytest.mark.real

@@ -23,15 +23,15 @@ from tests.node.world import need_root
 )
 def test_the_file(tmp_path: Path, content: bytes, expected: str) -> None:
     (tmp_path / "log").write_bytes(content)
-    assert termination.read(str(tmp_path / "log"), "/dev/termination-log") == expected
+    assert [termination.take(str(tmp_path / "log"), "/dev/termination-log") for _ in range(2)] == [expected, ""]
 
 
 def test_what_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("/etc/passwd")
-    assert termination.read(None, "/x") == ""
-    assert termination.read(str(tmp_path / "none"), "/x") == ""
+    assert termination.take(None, "/x") == ""
+    assert termination.take(str(tmp_path / "none"), "/x") == ""
     for name in ("link", "."):
-        assert termination.read(str(tmp_path / name), "/x").startswith("Error on reading termination log /x: ")
+        assert termination.take(str(tmp_path / name), "/x").startswith("Error on reading termination log /x: ")
 
 
 def test_every_instance_finds_it_empty_and_open_to_all(tmp_path: Path) -> None:

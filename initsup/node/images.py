@@ -1,0 +1,185 @@
+"""The images that containers are made of: the settings' `images`, those with an `archive` unpacked when first needed.
+
+Unpacking takes its time, so a child does it, and whoever needs the image is called when that is over. An archive is
+looked at again at each start: if it has changed it is another image, while what runs keeps what it has.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from initsup.node.env import image_mapping
+from initsup.node.failures import CannotCreate, SpawnError
+from initsup.node.reaper import Reaper
+from initsup.node.spawn import Launch, spawn
+from initsup.spec.settings import ImageMapping, SupervisorConfiguration
+
+Then = Callable[[], None]
+
+
+class _Job(msgspec.Struct):
+    """A child that unpacks, the descriptor of what it says, and who waits for it."""
+
+    pid: int
+    said: int
+    waiting: list[Then]
+    is_cancelled: bool = False
+
+
+class Images:
+    """The images of one pod. `say` is told what an image has lost on its way."""
+
+    def __init__(self, settings: SupervisorConfiguration, reaper: Reaper, say: Callable[[str], None]) -> None:
+        self._settings = settings
+        self._reaper = reaper
+        self._say = say
+        self._jobs: dict[str, _Job] = {}
+        self._there: dict[str, ImageMapping] = {}
+        """By archive, what the image in it says itself."""
+        self._failed: dict[str, str] = {}
+
+    def take_over(self, settings: SupervisorConfiguration) -> None:
+        """Use changed settings from now on."""
+        self._settings = settings
+
+    def mapping(self, image: str) -> ImageMapping | None:
+        """What is known about an image, of its own and from the settings; None: nothing.
+
+        `rootfs` is set for one with an archive. Raises CannotCreate when it could not be unpacked.
+        """
+        found = image_mapping(self._settings, image)
+        if found is None or not found.archive:
+            return found
+        if found.archive in self._failed:
+            raise CannotCreate("CreateContainerError", self._failed[found.archive])
+        if (own := self._there.get(found.archive)) is None:
+            raise CannotCreate("CreateContainerError", f'the image "{image}" has not been unpacked')
+        from initsup.node.image_config import merged
+
+        return merged(found, own)
+
+    def wait_for(self, images: Iterable[str], then: Then) -> bool:
+        """Have these images unpacked. Whether that takes time; `then` is called from the reaper when it is over.
+
+        It is over also when it has failed; `mapping` tells.
+        """
+        archives = {found.archive for image in images if (found := image_mapping(self._settings, image)) is not None}
+        missing = sorted(archive for archive in archives if archive and not self._is_there(archive))
+        begun = [archive for archive in missing if self._begin(archive)]
+        left = set(begun)
+        for archive in begun:
+            self._jobs[archive].waiting.append(lambda done=archive: _count_down(left, done, then))  # type: ignore[misc]
+        return bool(begun)
+
+    def cancel(self) -> None:
+        """Nobody needs them any more: end what is being unpacked. Who waits is called soon."""
+        import signal
+
+        for job in self._jobs.values():
+            job.is_cancelled = True
+            os.kill(job.pid, signal.SIGKILL)  # its number is taken until it is reaped
+
+    def close(self) -> None:
+        """End what is being unpacked, and call nobody."""
+        for job in self._jobs.values():
+            job.waiting.clear()
+        self.cancel()
+
+    def _is_there(self, archive: str) -> bool:
+        """Whether it has been unpacked, now or in another run, and has not changed since."""
+        from initsup.node.image_cache import Cache
+
+        cache = Cache(self._directory())
+        image = cache.recall(archive)
+        place = cache.find(image) if image else None
+        if place is None:
+            return False
+        try:
+            self._take(archive, place)
+        except (OSError, msgspec.DecodeError):
+            return False
+        return True
+
+    def _take(self, archive: str, place: str) -> None:
+        from initsup.node.image_config import of_image, parse
+
+        with open(f"{place}/config.json", "rb") as file:
+            self._there[archive] = of_image(parse(file.read()), f"{place}/rootfs")
+        self._failed.pop(archive, None)
+
+    def _directory(self) -> str:
+        from initsup.node.image_cache import default_directory
+
+        return self._settings.image_cache or default_directory()
+
+    # -- the child ---------------------------------------------------------------------------------------------------
+
+    def _begin(self, archive: str) -> bool:
+        """Unpack it, if that is not done already. False: it has failed at once."""
+        if archive in self._jobs:
+            return True
+        import signal
+
+        said = os.memfd_create("initsup-image")
+        null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+        arguments = (archive, self._directory(), str(self._settings.image_max_size))
+        paths = [os.path.dirname(os.path.dirname(os.path.dirname(__file__))), os.environ.get("PYTHONPATH", "")]
+        launch = Launch(
+            argv=(sys.executable, "-P", "-m", "initsup.node.image_unpack", *arguments),
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths)), "PYTHONUTF8": "1"},
+            stdin=null,
+            stdout=said,
+            stderr=said,
+            parent_death_signal=signal.SIGKILL,
+        )
+        try:
+            pid = spawn(launch)
+        except SpawnError as problem:
+            os.close(said)
+            self._failed[archive] = f"cannot start to unpack the image: {problem.message}"
+            return False
+        finally:
+            os.close(null)
+        self._jobs[archive] = _Job(pid, said, [])
+        self._reaper.watch(pid, lambda code, _: self._ended(archive, code))
+        return True
+
+    def _ended(self, archive: str, code: int) -> None:
+        job = self._jobs.pop(archive)
+        with open(job.said, "rb") as said:
+            said.seek(0)
+            lines = said.read().strip().splitlines()
+        if job.is_cancelled:
+            self._failed[archive] = "unpacking the image was given up, as the pod ends"
+        else:
+            self._learn(archive, lines[-1] if lines else b"", code)
+        for then in job.waiting:
+            then()
+
+    def _learn(self, archive: str, said: bytes, code: int) -> None:
+        from initsup.node.image_cache import Cache
+        from initsup.node.image_config import Outcome
+
+        try:
+            outcome = msgspec.json.decode(said, type=Outcome)
+            place = Cache(self._directory()).find(outcome.image) if outcome.image else None
+            if place is not None:
+                self._take(archive, place)
+        except (OSError, msgspec.DecodeError):
+            last = f": {said.decode(errors='replace')}" if said else ""
+            self._failed[archive] = f"unpacking the image in {archive} ended with code {code}{last}"
+            return
+        if place is None:
+            self._failed[archive] = outcome.error or "the image has been removed from the cache"
+        for note in outcome.notes:
+            self._say(f"image in {archive}: {note}")
+
+
+def _count_down(left: set[str], done: str, then: Then) -> None:
+    left.discard(done)
+    if not left:
+        then()

@@ -1,0 +1,175 @@
+"""The three kinds of patches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from initsup.api.failure import Failure
+from initsup.api.patch import APPLY, JSON_PATCH, MERGE, STRATEGIC, patched
+
+POD: dict[str, Any] = {
+    "metadata": {"labels": {"a": "1", "b/c": "2"}, "finalizers": ["x"]},
+    "spec": {
+        "containers": [
+            {"name": "one", "image": "i", "env": [{"name": "A", "value": "1"}], "args": ["p", "q"]},
+            {"name": "two", "image": "j", "ports": [{"containerPort": 80}]},
+        ]
+    },
+}
+
+
+def changed(path: str, value: Any) -> dict[str, Any]:
+    """The pod with one value changed; None takes it away."""
+    import copy
+
+    tree: Any = copy.deepcopy(POD)
+    *steps, last = [int(step) if step.isdecimal() else step for step in path.split(".")]
+    at = tree
+    for step in steps:
+        at = at[step]
+    if value is None:
+        del at[last]
+    else:
+        at[last] = value
+    return dict(tree)
+
+
+@pytest.mark.parametrize(
+    ("patch", "result"),
+    [
+        pytest.param({"metadata": {"labels": {"a": "9"}}}, changed("metadata.labels.a", "9"), id="a value changes"),
+        pytest.param({"metadata": {"labels": {"a": None}}}, changed("metadata.labels.a", None), id="null takes away"),
+        pytest.param({"spec": {"containers": []}}, changed("spec.containers", []), id="a list is replaced"),
+        pytest.param({"spec": {"x": {"y": None}}}, changed("spec.x", {}), id="null in what is new"),
+    ],
+)
+def test_merge(patch: Any, result: Any) -> None:
+    assert patched(POD, MERGE, patch) == result
+
+
+@pytest.mark.parametrize(
+    ("patch", "result"),
+    [
+        pytest.param(
+            {"spec": {"containers": [{"name": "two", "image": "k"}]}},
+            changed("spec.containers.1.image", "k"),
+            id="an item is found by its key",
+        ),
+        pytest.param(
+            {"spec": {"containers": [{"name": "one", "env": [{"name": "B", "value": "2"}]}]}},
+            changed("spec.containers.0.env", [{"name": "A", "value": "1"}, {"name": "B", "value": "2"}]),
+            id="a new item is added",
+        ),
+        pytest.param(
+            {"spec": {"containers": [{"name": "one", "args": ["r"]}]}},
+            changed("spec.containers.0.args", ["r"]),
+            id="a list without a key is replaced",
+        ),
+        pytest.param(
+            {"spec": {"containers": [{"name": "one", "$patch": "delete"}]}},
+            changed("spec.containers.0", None),
+            id="$patch: delete",
+        ),
+        pytest.param(
+            {"spec": {"containers": [{"name": "z"}, {"$patch": "replace"}]}},
+            changed("spec.containers", [{"name": "z"}]),
+            id="$patch: replace of a list",
+        ),
+        pytest.param(
+            {"metadata": {"labels": {"$patch": "replace", "z": "1"}}},
+            changed("metadata.labels", {"z": "1"}),
+            id="$patch: replace of a map",
+        ),
+        pytest.param(
+            {"spec": {"$setElementOrder/containers": [{"name": "two"}, {"name": "one"}]}},
+            changed("spec.containers", POD["spec"]["containers"][::-1]),
+            id="$setElementOrder",
+        ),
+        pytest.param(
+            {"metadata": {"finalizers": ["y"]}}, changed("metadata.finalizers", ["x", "y"]), id="a set is merged"
+        ),
+        pytest.param(
+            {"metadata": {"$deleteFromPrimitiveList/finalizers": ["x"]}},
+            changed("metadata.finalizers", []),
+            id="$deleteFromPrimitiveList",
+        ),
+        pytest.param(
+            {"metadata": {"$retainKeys": ["labels"]}}, changed("metadata.finalizers", None), id="$retainKeys"
+        ),
+    ],
+)
+def test_strategic(patch: Any, result: Any) -> None:
+    assert patched(POD, STRATEGIC, patch) == result
+    assert patched(POD, APPLY[0], patch) == result
+
+
+@pytest.mark.parametrize(
+    ("steps", "result"),
+    [
+        pytest.param(
+            [{"op": "add", "path": "/metadata/labels/z", "value": "1"}],
+            changed("metadata.labels.z", "1"),
+            id="add to a map",
+        ),
+        pytest.param(
+            [{"op": "replace", "path": "/metadata/labels/b~1c", "value": "9"}],
+            changed("metadata.labels.b/c", "9"),
+            id="a slash in a name",
+        ),
+        pytest.param(
+            [{"op": "add", "path": "/metadata/finalizers/-", "value": "y"}],
+            changed("metadata.finalizers", ["x", "y"]),
+            id="add at the end",
+        ),
+        pytest.param(
+            [{"op": "add", "path": "/metadata/finalizers/0", "value": "y"}],
+            changed("metadata.finalizers", ["y", "x"]),
+            id="add at the begin",
+        ),
+        pytest.param(
+            [{"op": "remove", "path": "/spec/containers/1"}], changed("spec.containers.1", None), id="remove"
+        ),
+        pytest.param(
+            [{"op": "test", "path": "/metadata/labels/a", "value": "1"}, {"op": "remove", "path": "/metadata/labels/a"}],
+            changed("metadata.labels.a", None),
+            id="test, then remove",
+        ),
+        pytest.param(
+            [{"op": "copy", "from": "/metadata/labels/a", "path": "/metadata/labels/z"}],
+            changed("metadata.labels.z", "1"),
+            id="copy",
+        ),
+    ],
+)
+def test_json_patch(steps: Any, result: Any) -> None:
+    assert patched(POD, JSON_PATCH, steps) == result
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "code"),
+    [
+        pytest.param("text/plain", {}, 415, id="no patch at all"),
+        pytest.param(MERGE, [], 400, id="a list is no merge patch"),
+        pytest.param(STRATEGIC, {"spec": {"containers": [{"image": "x"}]}}, 400, id="an item without its key"),
+        pytest.param(STRATEGIC, {"$patch": "frobnicate"}, 400, id="an unknown directive"),
+        pytest.param(JSON_PATCH, {}, 400, id="a map is no JSON patch"),
+        pytest.param(JSON_PATCH, [{"op": "test", "path": "/a", "value": 1}], 422, id="a test that fails"),
+        pytest.param(JSON_PATCH, [{"op": "remove", "path": "/spec/containers/7"}], 422, id="beyond the end"),
+        pytest.param(JSON_PATCH, [{"op": "fly", "path": "/a"}], 422, id="an unknown operation"),
+        pytest.param(JSON_PATCH, [{"op": "replace", "path": "", "value": 1}], 400, id="what is left is no object"),
+        pytest.param(JSON_PATCH, [{"op": "remove", "path": "/a"}] * 10001, 413, id="too many operations"),
+    ],
+)
+def test_what_is_wrong_is_refused(kind: str, body: Any, code: int) -> None:
+    with pytest.raises(Failure) as refused:
+        patched(POD, kind, body)
+    assert refused.value.code == code
+
+
+def test_the_object_is_left_as_it_was() -> None:
+    before = str(POD)
+    patched(POD, STRATEGIC, {"spec": {"containers": [{"name": "one", "env": [{"name": "A", "value": "7"}]}]}})
+    patched(POD, JSON_PATCH, [{"op": "remove", "path": "/spec/containers/0/env/0"}])
+    assert str(POD) == before
