@@ -123,7 +123,5 @@ class FakeNode:
     def _hook(self, action: actions.Hook) -> None:
         ok = self._alive.get(action.container) == action.attempt and self.habits[action.container].healthy
         self.post(
-            events.Hooked(
-                at=self.clock(), container=action.container, attempt=action.attempt, hook=action.hook, ok=ok
-            )
+            events.Hooked(at=self.clock(), container=action.container, attempt=action.attempt, hook=action.hook, ok=ok)
         )

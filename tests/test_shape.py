@@ -113,7 +113,7 @@ def test_readme_lists_every_setting_with_its_default() -> None:
     assert every - listed == {"apiVersion", "kind", "metadata"}
     example = str(ROOT / "configs/minimal.toml")
     overrides = [f"{name}={default.strip('`')}" for name, default in rows.items() if default.startswith("`")]
-    assert len(overrides) == len(rows) - 3  # images, listen and inheritEnv are empty
+    assert len(overrides) == len(rows) - 4  # images, imageCache, listen and inheritEnv are empty
     assert read([example], overrides).settings == read([example]).settings
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from initsup.engine import Engine
 
 MAX_CLIENTS = 256
-"""Connections at a time, over all ways in; more wait in the kernel's queue."""
+"""Connections at a time, for each way in; more wait in the kernel's queue."""
 FAREWELL = 1.0
 """Seconds that clients have, once the pod is gone, to take the last answer."""
 HANDSHAKE = 10.0
@@ -73,7 +73,6 @@ class Door:
         self._tcp: list[tuple[socket.socket, Credential]] = []
         self._cluster: Cluster | None = None
         self._loading = anyio.Lock()
-        self._room = anyio.Semaphore(MAX_CLIENTS)
         self._listener: socket.socket | None = None
         if kept is not None:
             self._resume(kept)
@@ -141,26 +140,27 @@ class Door:
         tasks.cancel_scope.cancel()
 
     async def _accept(self, listener: socket.socket, credential: Credential | None) -> None:
+        room = anyio.Semaphore(MAX_CLIENTS)
         while True:
-            await self._room.acquire()
+            await room.acquire()
             try:
                 await anyio.wait_readable(listener)
                 connection, _ = listener.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-                self._room.release()
+                room.release()
                 continue
             except OSError as problem:  # out of descriptors: the client waits in the queue until one is free
-                self._room.release()
+                room.release()
                 self._engine.lacks(f"cannot accept clients: {problem.strerror}")
                 await self._engine.change()
                 continue
             except BaseException:
-                self._room.release()
+                room.release()
                 raise
             assert self._tasks is not None
-            self._tasks.start_soon(self._client, connection, credential)
+            self._tasks.start_soon(self._client, connection, credential, room)
 
-    async def _client(self, connection: socket.socket, credential: Credential | None) -> None:
+    async def _client(self, connection: socket.socket, credential: Credential | None, room: anyio.Semaphore) -> None:
         try:
             if credential is None and not _may(connection):
                 connection.close()
@@ -179,8 +179,12 @@ class Door:
                     await stream.aclose()
         except OSError:
             return
+        except Exception:  # a fault of ours costs one client, not the pod
+            import traceback
+
+            traceback.print_exc()
         finally:
-            self._room.release()
+            room.release()
 
     async def _stream(self, connection: socket.socket, credential: Credential | None) -> ByteStream | None:
         """The connection as a stream; None when there can be none."""

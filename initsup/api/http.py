@@ -192,8 +192,9 @@ class Connection:
             try:
                 await self._pump(answer.pieces)
                 await self._send(h11.EndOfMessage())
-            except _GONE:
-                pass
+            except Exception as problem:  # the head is out: the client sees an answer that breaks off
+                if fault := _fault(problem):
+                    traceback.print_exception(fault)
             tasks.cancel_scope.cancel()
 
     async def _pump(self, pieces: AsyncIterator[bytes]) -> None:
@@ -221,8 +222,17 @@ class Connection:
         try:
             await answer.talk(_Wire(self._stream, self._h11.trailing_data[0]))
         except Exception as problem:  # nobody is there who could be told
-            if not isinstance(problem, (*_GONE, TimeoutError)):
-                traceback.print_exception(problem)
+            if fault := _fault(problem):
+                traceback.print_exception(fault)
+
+
+def _fault(problem: Exception) -> Exception | None:
+    """What of this is not a client that has gone."""
+    expected = (*_GONE, TimeoutError)
+    if isinstance(problem, ExceptionGroup):
+        rest: Exception | None = problem.split(expected)[1]
+        return rest
+    return None if isinstance(problem, expected) else problem
 
 
 def _common(content_type: str) -> list[tuple[str, str]]:

@@ -15,8 +15,8 @@ def arguments(parser: Parser) -> None:
     from initsup.cli.arguments import add_state_dir
 
     parser.examples("""
-# Upgrade initsup, and then the pod that runs
-pip install --upgrade initsup && initsup reexec
+# Have the pod that runs go on under the initsup that is installed now
+initsup reexec
 """)
     parser.add_argument("words", nargs="*", metavar="[POD]", help="the pod (default: the only one)")
     add_state_dir(parser)

@@ -83,9 +83,20 @@ def _start_failed(plan: Plan, facts: Facts, event: events.StartFailed) -> Facts:
     if event.reason == "RunContainerError":
         end = Exit(code=128, reason="StartError", message=event.message, finished_at=event.at)
         return _seen(facts, member, replace(container, state=Exited(end), error=error))
-    assert container.before is not None  # a Starting container has it
-    before = replace(container.before, error=error, refused=None, back_off=container.back_off)
-    return _seen(facts, member, replace(before, asked=container.asked) if container.asked else before)
+    before = container.before
+    assert before is not None  # a Starting container has it
+    return _seen(
+        facts,
+        member,
+        replace(
+            before,
+            state=replace(before.state, retry=False) if isinstance(before.state, Exited) else before.state,
+            error=error,
+            refused=None,
+            back_off=container.back_off,
+            asked=container.asked or before.asked,
+        ),
+    )
 
 
 def _died(plan: Plan, facts: Facts, event: events.Died) -> Facts:
@@ -181,7 +192,7 @@ def _restart_asked(plan: Plan, facts: Facts, event: events.RestartAsked) -> Fact
     if member is None or facts.stop is not None:
         return facts
     container = facts.containers[member.name]
-    return _put(facts, member, replace(container, asked=event.by or "user", refused=None, error=None))
+    return _put(facts, member, replace(container, asked=event.by or "restart asked for", refused=None, error=None))
 
 
 def _looked(plan: Plan, facts: Facts, event: events.Looked) -> Facts:

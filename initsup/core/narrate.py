@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 
 from initsup.core import actions, events
-from initsup.core.facts import Facts, Running, Stopping
+from initsup.core.facts import ContainerFacts, Exited, Facts, Running, Stopping
 from initsup.core.plan import Plan
 from initsup.core.probing import is_early
 
@@ -28,7 +28,7 @@ class Notice(msgspec.Struct, frozen=True):
 def narrate(plan: Plan, before: Facts, event: events.Event) -> tuple[Notice, ...]:
     """The notices of an event that is about to be applied to `before`."""
     if isinstance(event, events.Began):
-        return _of_action(plan, event.action)
+        return _of_action(plan, before, event.action)
     if isinstance(event, events.VolumeFailed):
         text = f'MountVolume.SetUp failed for volume "{event.volume}" : {event.message}'
         return (Notice("Warning", "FailedMount", text),)
@@ -79,13 +79,29 @@ def _of_probe(plan: Plan, before: Facts, event: events.Probed, path: str) -> tup
     )
 
 
-def _of_action(plan: Plan, action: actions.Action) -> tuple[Notice, ...]:
+def _of_action(plan: Plan, before: Facts, action: actions.Action) -> tuple[Notice, ...]:
     match action:
         case actions.Kill(container=name, message=message):
             return (Notice("Normal", "Killing", message, plan.members[name].field_path),)
         case actions.Refuse(container=name):
-            text = f"Back-off restarting failed container {name} in pod {plan.full_name}"
-            return (Notice("Warning", "BackOff", text, plan.members[name].field_path),)
+            return (_back_off(plan, name),)
+        case actions.Start(container=name) if _begins_to_back_off(before.containers[name]):
+            return (_back_off(plan, name),)
         case actions.Stop(why="deadline", message=message):
             return (Notice("Normal", "DeadlineExceeded", message),)
     return ()
+
+
+def _back_off(plan: Plan, name: str) -> Notice:
+    text = f"Back-off restarting failed container {name} in pod {plan.full_name}"
+    return Notice("Warning", "BackOff", text, plan.members[name].field_path)
+
+
+def _begins_to_back_off(container: ContainerFacts) -> bool:
+    """Whether this is the start after a failure that had no wait before it, but gives the next one its wait.
+
+    kubelet is silent here; a failure that is over in a moment would leave no trace but a count.
+    """
+    state = container.state
+    failed = isinstance(state, Exited) and not state.retry and state.exit.code != 0
+    return failed and not container.asked and container.refused is None

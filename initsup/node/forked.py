@@ -20,8 +20,8 @@ from initsup.node import syscalls
 from initsup.node.failures import SpawnError
 from initsup.node.go_text import errno_text
 from initsup.node.identity import steps as identity_steps
-from initsup.node.program import explain, go_to, locate
 from initsup.node.leftovers import RLIMIT_LOCKS
+from initsup.node.program import explain, go_to, locate
 from initsup.node.spawn import Launch
 
 Step = tuple[str, Callable[[], object]]

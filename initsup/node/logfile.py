@@ -17,8 +17,7 @@ import os
 import time
 from collections.abc import Sequence
 from functools import lru_cache
-
-import msgspec
+from typing import NamedTuple
 
 Piece = bytes | memoryview
 
@@ -55,7 +54,7 @@ def log_files(directory: str) -> list[tuple[int, str, int, str]]:
     return found
 
 
-class KeptLogFile(msgspec.Struct, frozen=True):
+class KeptLogFile(NamedTuple):
     """A log file as it is handed over; it is opened again. `rotated` are the time and count of the last rotation."""
 
     attempt: int

@@ -334,9 +334,7 @@ class HostNode:
         """The hooks that run: they must be neither cut short nor run twice, so they are not handed over."""
         return [f"{one.container}: its {one.hook} hook runs" for one in self._under_way if isinstance(one, Hook)]
 
-    def run_own(
-        self, argv: tuple[str, ...], env: dict[str, str], fds: tuple[int, ...], on_exit: OnExit
-    ) -> Process:
+    def run_own(self, argv: tuple[str, ...], env: dict[str, str], fds: tuple[int, ...], on_exit: OnExit) -> Process:
         """Run something of initsup's own. Raises SpawnError."""
         return self._boxes.run_own(argv, env, fds, on_exit)
 

@@ -95,9 +95,7 @@ def test_merge(patch: Any, result: Any) -> None:
             changed("metadata.finalizers", []),
             id="$deleteFromPrimitiveList",
         ),
-        pytest.param(
-            {"metadata": {"$retainKeys": ["labels"]}}, changed("metadata.finalizers", None), id="$retainKeys"
-        ),
+        pytest.param({"metadata": {"$retainKeys": ["labels"]}}, changed("metadata.finalizers", None), id="$retainKeys"),
     ],
 )
 def test_strategic(patch: Any, result: Any) -> None:
@@ -128,11 +126,12 @@ def test_strategic(patch: Any, result: Any) -> None:
             changed("metadata.finalizers", ["y", "x"]),
             id="add at the begin",
         ),
+        pytest.param([{"op": "remove", "path": "/spec/containers/1"}], changed("spec.containers.1", None), id="remove"),
         pytest.param(
-            [{"op": "remove", "path": "/spec/containers/1"}], changed("spec.containers.1", None), id="remove"
-        ),
-        pytest.param(
-            [{"op": "test", "path": "/metadata/labels/a", "value": "1"}, {"op": "remove", "path": "/metadata/labels/a"}],
+            [
+                {"op": "test", "path": "/metadata/labels/a", "value": "1"},
+                {"op": "remove", "path": "/metadata/labels/a"},
+            ],
             changed("metadata.labels.a", None),
             id="test, then remove",
         ),

@@ -304,8 +304,25 @@ def test_what_was_shown_stays_until_the_instance_is_seen() -> None:
 
 def test_who_asked_for_a_restart() -> None:
     assert one(ONE, up(), RestartAsked(at=1, container="a", by="me")).asked == "me"
-    assert one(ONE, up(), RestartAsked(at=1, container="a")).asked == "user"
+    assert one(ONE, up(), RestartAsked(at=1, container="a")).asked == "restart asked for"
     assert one(ONE, ran(), RestartAsked(at=1, container="a"), up(at=1, attempt=1)).asked == ""
+
+
+def test_a_restart_that_was_asked_for_is_not_forgotten_when_a_start_fails() -> None:
+    ask, failed = (
+        RestartAsked(at=1, container="a", by="me"),
+        unstartable(at=1, attempt=1, reason="CreateContainerError"),
+    )
+    assert one(ONE, ran(), ask, failed).asked == "me"
+    assert one(ONE, ran(), failed[0], ask, failed[1]).asked == "me"
+
+
+def test_one_that_was_killed_to_start_again_and_cannot_be_created_has_ended() -> None:
+    facts = one(
+        ONE, up(), killed(restart=True), died(at=1), unstartable(at=1, attempt=1, reason="CreateContainerError")
+    )
+    assert facts.state == Exited(Exit(0, "Completed", 1, "", 0, 1))
+    assert not facts.started
 
 
 # -- out of date ------------------------------------------------------------------------------------------------------

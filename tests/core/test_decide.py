@@ -317,15 +317,15 @@ def only(plan: Plan, now: float, *happened: Any) -> Any:
         ),
         pytest.param(
             ONE,
-            [up(), RestartAsked(at=2, container="a", by="me")],
+            [up(), RestartAsked(at=2, container="a", by="definition changed")],
             2,
             {
                 "deadline": 32,
-                "message": "Container a will be restarted",
+                "message": "Container a definition changed, will be restarted",
                 "restart": True,
-                "reason": "me asked for a restart",
+                "reason": "definition changed",
             },
-            id="a person",
+            id="a changed definition",
         ),
         pytest.param(
             ALL,

@@ -347,7 +347,7 @@ class Nature(RuleBasedStateMachine):
 
 
 TestNature = Nature.TestCase
-TestNature.settings = budget(1500, stateful_step_count=80)
+TestNature.settings = budget(150, stateful_step_count=80)
 
 
 PROBED = build.planned(build.container("a", liveness_probe=build.probe()))

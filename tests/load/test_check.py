@@ -461,7 +461,9 @@ def settings(**fields: Any) -> dict[str, Any]:
             secret(type="kubernetes.io/tls"), "data[tls.crt]: Required value", id="a TLS Secret has a certificate"
         ),
         pytest.param(
-            settings(crashLoopBackOff={"initialPeriod": "-1s"}), "crashLoopBackOff.initialPeriod: Invalid", id="a negative wait"
+            settings(crashLoopBackOff={"initialPeriod": "-1s"}),
+            "crashLoopBackOff.initialPeriod: Invalid",
+            id="a negative wait",
         ),
         pytest.param(
             settings(crashLoopBackOff={"maxPeriod": "1s"}),

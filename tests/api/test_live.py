@@ -1,0 +1,405 @@
+"""A real pod, asked over raw HTTP: what no client library would send, and what all of them need."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.api.live import Live, descriptors, exchange
+
+pytestmark = pytest.mark.real
+PODS = "/api/v1/namespaces/default/pods"
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    run = Live(tmp_path_factory.mktemp("live"))
+    run.until(lambda: run.ask("/readyz")[0] == 200)
+    yield run
+    assert run.stop() == 0
+    assert run.faults == ""
+
+
+# -- nobody comes -----------------------------------------------------------------------------------------------------
+
+
+def test_without_a_client_nothing_of_it_is_imported(tmp_path: Path) -> None:
+    run = Live(tmp_path)
+    heavy = {"h11", "wsproto", "prometheus_client", "psutil", "initsup.api.http", "initsup.api.store", "yaml"}
+    try:
+        run.until(lambda: (run.state / "logs/app/0.log").exists())
+        assert not run.imported & heavy
+        assert not any(name.startswith("initsup.api.clu") for name in run.imported)
+        run.ask("/livez")
+        assert {"h11", "initsup.api.http", "initsup.api.store"} <= run.imported
+        assert not run.imported & {"wsproto", "prometheus_client"}
+    finally:
+        run.stop()
+
+
+def test_what_has_secrets_is_for_our_eyes_only(live: Live) -> None:
+    for name in ("kubeconfig", "api.sock", "control.sock"):
+        assert stat.S_IMODE(os.stat(live.state / name).st_mode) == 0o600
+
+
+def test_an_address_that_cannot_be_had_starts_nothing(tmp_path: Path, live: Live) -> None:
+    (tmp_path / "p.toml").write_text(f'[[containers]]\nname = "a"\ncommand = ["touch", "{tmp_path}/started"]\n')
+    host, port = live.address
+    words = ["run", f"{tmp_path}/p.toml", "--state-dir", f"{tmp_path}/s", "--listen", f"{host}:{port}"]
+    done = subprocess.run([sys.executable, "-m", "initsup", *words], capture_output=True, text=True, timeout=30)
+    assert done.returncode == 1
+    assert f"cannot listen at {host}:{port}: Address already in use" in done.stderr
+    assert not (tmp_path / "started").exists()
+
+
+# -- who may ask ------------------------------------------------------------------------------------------------------
+
+
+def over_tcp(live: Live, path: str, *headers: str) -> int:
+    head = "".join(f"{line}\r\n" for line in headers)
+    return exchange(live.tcp(), f"GET {path} HTTP/1.1\r\nConnection: close\r\n{head}\r\n".encode())[0]
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        pytest.param("/livez", 200, id="it lives"),
+        *(
+            pytest.param(path, 401, id=path)
+            for path in ("/", "/readyz", "/healthz", "/version", "/metrics", "/api", "/apis", PODS, "/nothing",
+                         f"{PODS}/live/exec?command=id&stdout=1", "/openapi/v3", "//livez", "/livez/../api")
+        ),
+    ],
+)  # fmt: skip
+def test_without_the_token_only_livez_answers(live: Live, path: str, code: int) -> None:
+    assert over_tcp(live, path, "Host: 127.0.0.1") == code
+
+
+def test_with_the_token_all_does(live: Live) -> None:
+    assert over_tcp(live, "/api", "Host: 127.0.0.1", f"Authorization: Bearer {live.token}") == 200
+
+
+def test_a_name_that_was_made_to_point_here_does_not_help(live: Live) -> None:
+    assert over_tcp(live, "/livez", "Host: rebound.example") == 400
+
+
+def test_other_sites_are_kept_out(live: Live) -> None:
+    words = (f"Authorization: Bearer {live.token}", "Host: 127.0.0.1", "Origin: https://evil.example")
+    assert over_tcp(live, "/api", *words) == 403
+
+
+def test_plain_http_gets_nothing(live: Live) -> None:
+    with socket.create_connection(live.address, timeout=20) as plain:
+        plain.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert b"HTTP" not in plain.recv(4096)
+
+
+# -- what is sent -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        pytest.param(b"nonsense\r\n\r\n", 400, id="no HTTP"),
+        pytest.param(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 400, id="TLS where none is spoken"),
+        pytest.param(b"GET / HTTP/1.1\r\n\r\n", 400, id="no host"),
+        pytest.param(b"GET http://evil/ HTTP/1.1\r\nHost: localhost\r\n\r\n", 400, id="for a proxy"),
+        pytest.param(b"GET /%ff HTTP/1.1\r\nHost: localhost\r\n\r\n", 400, id="a path that is no UTF-8"),
+        pytest.param(b"GET /" + b"a" * 70000, 431, id="a line without an end"),
+        pytest.param(b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 70000, 431, id="a header without an end"),
+        pytest.param(
+            b"POST /api HTTP/1.1\r\nHost: localhost\r\nContent-Length: 999999999\r\n\r\n", 413, id="too much is told"
+        ),
+        pytest.param(
+            b"POST /api HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+            + (b"10000\r\n" + bytes(65536) + b"\r\n") * 50,
+            413,
+            id="too much is sent",
+        ),
+        pytest.param(
+            b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            405,
+            id="two lengths: chunked holds",
+        ),
+        pytest.param(
+            b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nx", 400, id="which?"
+        ),
+        pytest.param(b"GET /?" + b"a=1&" * 2000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", 400, id="a long query"),
+    ],
+)
+def test_malformed_and_oversized_requests(live: Live, data: bytes, code: int) -> None:
+    connection = live.unix()
+    connection.sendall(data)
+    answer = b""
+    try:
+        while b"\r\n" not in answer and (piece := connection.recv(4096)):
+            answer += piece
+    except ConnectionResetError:
+        pass
+    connection.close()
+    assert answer.split()[1:2] == [str(code).encode()]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"{PODS}/..%2f..%2f..%2fetc%2fpasswd",
+        f"{PODS}/live/log?container=..%2f..%2fjournal.jsonl",
+        f"{PODS}/live/log?container=/etc/passwd",
+        "/openapi/v3/../../../etc/passwd",
+        "/api/v1/namespaces/../../etc",
+    ],
+)
+def test_no_path_leads_out(live: Live, path: str) -> None:
+    code, answer = live.ask(path)
+    assert code in (400, 404)
+    assert answer["kind"] == "Status"
+
+
+def test_a_client_that_dawdles_hinders_nobody(live: Live) -> None:
+    slow = [live.unix() for _ in range(50)]
+    for connection in slow:
+        connection.sendall(b"GET /livez HTTP/1.1\r\nHos")
+    assert live.ask("/livez") == (200, "ok")
+    for connection in slow:
+        connection.close()
+
+
+def test_a_client_that_does_not_read_hinders_nobody(live: Live) -> None:
+    stuck = live.unix()
+    stuck.sendall(f"GET {PODS}?watch=1 HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    for number in range(50):
+        assert live.ask(f"{PODS}/live", "PATCH", {"metadata": {"annotations": {"n": f"{number}" * 2000}}},
+                        Content_Type="application/merge-patch+json")[0] == 200  # fmt: skip
+    stuck.close()
+    patch = {"metadata": {"annotations": {"n": None}}}
+    assert live.ask(f"{PODS}/live", "PATCH", patch, Content_Type="application/merge-patch+json")[0] == 200
+
+
+def test_clients_that_leave_leave_nothing(live: Live) -> None:
+    live.ask("/livez")
+    before = descriptors(live.process.pid)
+    paths = (f"{PODS}?watch=1", f"{PODS}/live/log?container=app&follow=1", "/livez")
+    for path in paths * 5:
+        connection = live.unix()
+        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        connection.recv(100)
+        connection.close()
+    live.until(lambda: descriptors(live.process.pid) <= before)
+
+
+@pytest.mark.parametrize(
+    ("frame", "close"),
+    [
+        pytest.param(b"\x82\x01x", 1002, id="not masked"),
+        pytest.param(b"\xff\x80\0\0\0\0", 1002, id="reserved bits"),
+        pytest.param(b"\x89\xfe\xff\xff\0\0\0\0", 1002, id="a ping that is too long"),
+        pytest.param(b"\x80\x80\0\0\0\0", 1002, id="the rest of nothing"),
+    ],
+)
+def test_malformed_websocket_frames(live: Live, frame: bytes, close: int) -> None:
+    head = (
+        f"GET {PODS}/live/exec?container=app&command=cat&stdin=1&stdout=1 HTTP/1.1\r\nHost: localhost\r\n"
+        "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: v5.channel.k8s.io\r\n\r\n"
+    )
+    with live.unix() as connection:
+        connection.sendall(head.encode())
+        answer = b""
+        while b"\r\n\r\n" not in answer:
+            answer += connection.recv(4096)
+        assert answer.startswith(b"HTTP/1.1 101")
+        connection.sendall(frame)
+        rest = answer.partition(b"\r\n\r\n")[2]
+        while piece := connection.recv(4096):
+            rest += piece
+    assert rest[:4] == b"\x88\x02" + close.to_bytes(2) or rest[:1] == b"\x88"
+
+
+@pytest.mark.parametrize(
+    ("header", "value"),
+    [
+        ("Sec-WebSocket-Key", "short"),
+        ("Sec-WebSocket-Version", "12"),
+        ("Sec-WebSocket-Protocol", "chat"),
+    ],
+)
+def test_a_malformed_handshake_is_told(live: Live, header: str, value: str) -> None:
+    headers = {
+        "Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==", "Sec-WebSocket-Protocol": "v5.channel.k8s.io",
+    } | {header: value}  # fmt: skip
+    lines = "".join(f"{name}: {word}\r\n" for name, word in headers.items())
+    path = f"{PODS}/live/exec?container=app&command=id&stdout=1"
+    code, body = exchange(live.unix(), f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{lines}\r\n".encode())
+    assert (code, json.loads(body)["reason"]) == (400, "BadRequest")
+
+
+# -- what is answered -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "code", "message"),
+    [
+        pytest.param("GET", f"{PODS}/none", 404, 'pods "none" not found', id="no such pod"),
+        pytest.param("GET", "/api/v1/namespaces/x/pods/live", 404, 'pods "live" not found', id="another namespace"),
+        pytest.param("GET", "/apis/apps/v1/deployments", 404, "could not find the requested", id="no such group"),
+        pytest.param("GET", "/api/v2", 404, "could not find the requested", id="no such version"),
+        pytest.param("GET", f"{PODS}/live/frob", 404, "could not find the requested", id="no such subresource"),
+        pytest.param("POST", "/api/v1/namespaces/default/configmaps", 405, "does not allow this method", id="no verb"),
+        pytest.param("GET", f"{PODS}?labelSelector=a+b", 400, "unable to parse requirement", id="a bad selector"),
+        pytest.param("GET", f"{PODS}?fieldSelector=a%3Db", 400, "field label not supported: a", id="a bad field"),
+        pytest.param("GET", f"{PODS}?watch=x", 400, "a boolean is expected", id="no boolean"),
+        pytest.param("GET", f"{PODS}?watch=1&resourceVersion=1e9", 400, "a number is expected", id="no number"),
+        pytest.param("GET", f"{PODS}?watch=1&resourceVersion=99999999999999", 504, "Too large", id="the future"),
+        pytest.param("GET", f"{PODS}?watch=1&sendInitialEvents=1", 422, "sendInitialEvents requires", id="half asked"),
+        pytest.param("GET", f"{PODS}/live/log", 400, "a container name must be specified", id="which container?"),
+        pytest.param("GET", f"{PODS}/live/log?container=x", 400, "container x is not valid for pod live", id="not it"),
+        pytest.param(
+            "GET", f"{PODS}/live/log?container=app&previous=1", 400,
+            'previous terminated container "app" in pod "live" not found', id="no run before",
+        ),
+        pytest.param("GET", f"{PODS}/live/log?container=app&tailLines=-1", 422, "greater than or equal", id="tail"),
+        pytest.param("GET", f"{PODS}/live/log?container=app&limitBytes=0", 422, "must be greater than 0", id="limit"),
+        pytest.param("GET", f"{PODS}/live/log?container=app&sinceTime=now", 400, "RFC 3339 is expected", id="since"),
+        pytest.param("GET", f"{PODS}/live/exec?container=app&stdout=1&command=x", 400, "Upgrade request", id="exec"),
+    ],
+)  # fmt: skip
+def test_refusals_are_the_api_servers(live: Live, method: str, path: str, code: int, message: str) -> None:
+    found, status = live.ask(path, method)
+    assert (found, status["code"], status["kind"]) == (code, code, "Status")
+    assert message in status["message"]
+
+
+def watch(live: Live, query: str) -> list[Any]:
+    connection = live.unix()
+    head = f"GET {PODS}?watch=1&timeoutSeconds=1&{query} HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    return [json.loads(line) for line in exchange(connection, head.encode())[1].splitlines()]
+
+
+def test_a_watch_begins_with_what_is_there(live: Live) -> None:
+    assert [event["type"] for event in watch(live, "")] == ["ADDED"]
+
+
+def test_a_watch_from_a_version_begins_with_what_comes_after(live: Live) -> None:
+    version = live.ask(PODS)[1]["metadata"]["resourceVersion"]
+    assert watch(live, f"resourceVersion={version}") == []
+
+
+def test_an_old_version_is_expired(live: Live) -> None:
+    (event,) = watch(live, "resourceVersion=1")
+    assert (event["type"], event["object"]["code"]) == ("ERROR", 410)
+
+
+def test_a_watch_list_ends_its_beginning_with_a_bookmark(live: Live) -> None:
+    query = "sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true"
+    first, mark = watch(live, query)
+    assert (first["type"], mark["type"]) == ("ADDED", "BOOKMARK")
+    assert mark["object"]["metadata"]["annotations"] == {"k8s.io/initial-events-end": "true"}
+
+
+def test_what_stops_to_match_is_deleted_for_the_watch(live: Live) -> None:
+    version = live.ask(PODS)[1]["metadata"]["resourceVersion"]
+    merge = "application/merge-patch+json"
+    for value in ("x", None):
+        patch = {"metadata": {"labels": {"odd": value}}}
+        assert live.ask(f"{PODS}/live", "PATCH", patch, Content_Type=merge)[0] == 200
+    kinds = [event["type"] for event in watch(live, f"resourceVersion={version}&labelSelector=odd%3Dx")]
+    assert kinds == ["ADDED", "DELETED"]
+
+
+@pytest.mark.parametrize(
+    ("patch", "code", "message"),
+    [
+        pytest.param({"spec": {"hostname": "z"}}, 422, "pod updates may not change fields other than", id="the spec"),
+        pytest.param({"spec": {"activeDeadlineSeconds": -1}}, 422, "", id="a deadline in the past"),
+        pytest.param({"metadata": {"labels": {"a b": "c"}}}, 422, "name part must consist of", id="no label"),
+        pytest.param({"metadata": {"labels": {"a": 1}}}, 400, "must have words as values", id="a number"),
+        pytest.param({"metadata": {"name": "other"}}, 400, "does not match", id="another name"),
+        pytest.param({"metadata": {"uid": "other"}}, 409, "Precondition failed", id="another object"),
+        pytest.param({"metadata": {"resourceVersion": "1"}}, 409, "the object has been modified", id="too late"),
+        pytest.param({"spec": {"bogus": 1}}, 400, 'unknown field "spec.bogus"', id="no such field"),
+    ],
+)
+def test_what_may_not_change(live: Live, patch: Any, code: int, message: str) -> None:
+    path = f"{PODS}/live?fieldValidation=Strict"
+    found, status = live.ask(path, "PATCH", patch, Content_Type="application/merge-patch+json")
+    assert (found, message in status["message"]) == (code, True), status
+
+
+def test_a_dry_run_changes_nothing(live: Live) -> None:
+    patch = {"metadata": {"labels": {"dry": "run"}}}
+    code, pod = live.ask(f"{PODS}/live?dryRun=All", "PATCH", patch, Content_Type="application/merge-patch+json")
+    assert (code, pod["metadata"]["labels"]["dry"]) == (200, "run")
+    assert live.ask(f"{PODS}/live?dryRun=All", "DELETE")[0] == 200
+    pod = live.ask(f"{PODS}/live")[1]
+    assert "dry" not in pod["metadata"]["labels"]
+    assert "deletionTimestamp" not in pod["metadata"]
+
+
+@pytest.mark.parametrize(
+    ("pod", "code", "message"),
+    [
+        pytest.param({"metadata": {"name": "live"}}, 409, 'pods "live" already exists', id="it is there"),
+        pytest.param({"metadata": {"name": "other"}}, 403, 'pods "other" is forbidden', id="one pod is all"),
+        pytest.param({"metadata": {"name": "O_x"}}, 422, "RFC 1123", id="no name"),
+        pytest.param({"metadata": {"name": "o"}, "spec": {"x": 1}}, 400, 'unknown field "spec.x"', id="no field"),
+        pytest.param({"metadata": {"name": "o"}, "spec": {"containers": 1}}, 400, "cannot be handled", id="no pod"),
+        pytest.param([], 400, "", id="nothing of the kind"),
+    ],
+)
+def test_another_pod_is_refused(live: Live, pod: Any, code: int, message: str) -> None:
+    found, status = live.ask(f"{PODS}?fieldValidation=Strict", "POST", pod)
+    assert (found, message in status["message"]) == (code, True), status
+
+
+def test_health_check_by_check(live: Live) -> None:
+    code, told = live.ask("/readyz?verbose")
+    assert (code, told.splitlines()[-1]) == (200, "readyz check passed")
+    assert "[+]container/app ok" in told
+
+
+def test_figures_for_machines(live: Live) -> None:
+    code, told = live.ask("/metrics", Accept="application/openmetrics-text;version=1.0.0")
+    assert code == 200
+    assert 'kube_pod_container_status_restarts_total{container="app",namespace="default",pod="live"} 0.0' in told
+    assert told.endswith("# EOF\n")
+
+
+def test_each_verb_of_each_resource_is_served(live: Live) -> None:
+    for group in ("/api/v1", *(f"/apis/{name}" for name in ("metrics.k8s.io/v1beta1", "events.k8s.io/v1"))):
+        for one in live.ask(group)[1]["resources"]:
+            if "list" in one["verbs"]:
+                code, found = live.ask(f"{group}/{one['name']}")
+                assert (code, isinstance(found["items"], list)) == (200, True), one["name"]
+
+
+# -- real clients -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not shutil.which("kubectl"), reason="kubectl is not on PATH")
+def test_kubectl_works(live: Live) -> None:
+    def kubectl(*words: str, code: int = 0) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "initsup", "kubectl", "--state-dir", str(live.state), *words],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+        assert done.returncode == code, done.stderr
+        return done.stdout
+
+    assert kubectl("get", "pods", "--no-headers").split()[:3] == ["live", "2/2", "Running"]
+    assert "Events:" in kubectl("describe", "pod", "live")
+    assert kubectl("logs", "live", "-c", "app", "--tail=1") in ("one\n", "two\n")
+    assert kubectl("exec", "live", "-c", "app", "--", "sh", "-c", "echo $GREETING") == "hello\n"
+    kubectl("exec", "live", "-c", "app", "--", "sh", "-c", "exit 7", code=7)
+    assert "condition met" in kubectl("wait", "pod/live", "--for=condition=Ready", "--timeout=10s")
