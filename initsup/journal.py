@@ -24,6 +24,8 @@ from initsup.spec.pod import Pod
 from initsup.spec.settings import SupervisorConfiguration
 
 MAX_BYTES = 8 * 2**20
+AGAIN = 10.0
+"""Seconds after which a file that could not be written is begun anew."""
 MAX_NOTICES = 4096
 """Different events that are kept (client-go's cache holds as many)."""
 
@@ -38,7 +40,10 @@ class Snapshot(msgspec.Struct, frozen=True, tag=True):
 
 
 class Journal:
-    """Appends events to a file, many at a time. A file that cannot be written makes it `degraded`, nothing worse."""
+    """Appends events to a file, many at a time.
+
+    A file that cannot be written makes it `degraded`, nothing worse: it is tried again from time to time.
+    """
 
     def __init__(self, path: str, asked: Plan, wall: float) -> None:
         self.degraded = ""
@@ -49,6 +54,7 @@ class Journal:
         self._pending: list[bytes] = []
         self._size = 0
         self._fd = -1
+        self._again_at = 0.0
 
     def begin(self, facts: Facts) -> None:
         """Start the file anew from these facts."""
@@ -56,12 +62,11 @@ class Journal:
         first = Snapshot(pod=asked.pod, settings=asked.settings, facts=facts, wall=self._wall)
         line = self._encoder.encode(first) + b"\n"
         try:
-            fd = os.open(self._path + ".new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-            os.write(fd, line)
-            os.rename(self._path + ".new", self._path)
+            fd = _new_file(self._path, line)
         except OSError as problem:
-            self.degraded = f"cannot write the journal {self._path}: {problem.strerror}"
+            self._fail(problem)
             return
+        self.degraded = ""
         if self._fd >= 0:
             os.close(self._fd)
         self._fd, self._size = fd, len(line)
@@ -73,25 +78,58 @@ class Journal:
 
     def flush(self, facts: Facts) -> None:
         """Write what has been added; `facts` are those after the last event."""
-        if not self._pending or self._fd < 0:
-            self._pending.clear()
+        if not self._pending:
             return
         data = b"\n".join(self._pending) + b"\n"
         self._pending.clear()
+        if self.degraded:  # events are missing, so that only a new start helps
+            if time.monotonic() >= self._again_at:
+                self.begin(facts)
+            return
         try:
-            os.write(self._fd, data)
+            _write(self._fd, data)
         except OSError as problem:
-            self.degraded = f"cannot write the journal {self._path}: {problem.strerror}"
+            self._fail(problem)
             return
         self._size += len(data)
         if self._size > MAX_BYTES:
             self.begin(facts)
+
+    def _fail(self, problem: OSError) -> None:
+        """Leave the file as it was before, without a torn line."""
+        self.degraded = f"cannot write the journal {self._path}: {problem.strerror}"
+        self._again_at = time.monotonic() + AGAIN
+        if self._fd >= 0:
+            try:
+                os.ftruncate(self._fd, self._size)
+            except OSError:
+                return
 
     def close(self) -> None:
         """Close the file."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+
+def _new_file(path: str, data: bytes) -> int:
+    """Have a file with this in it, all at once; its descriptor. Raises OSError; then the one before is untouched."""
+    fd = os.open(path + ".new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        _write(fd, data)
+        os.rename(path + ".new", path)
+    except OSError:
+        os.close(fd)
+        os.unlink(path + ".new")
+        raise
+    return fd
+
+
+def _write(fd: int, data: bytes) -> None:
+    """All of it. Raises OSError; a part may have been written then."""
+    done = os.write(fd, data)
+    while done < len(data):  # the disk is getting full: the next one says so
+        done += os.write(fd, data[done:])
 
 
 def replay(path: str) -> tuple[Plan, Facts, float]:

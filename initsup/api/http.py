@@ -177,7 +177,7 @@ class Connection:
             ("Content-Length", str(len(answer.body))),
             *answer.headers,
         ]
-        if self._h11.their_state not in (h11.DONE, _MIGHT_SWITCH):
+        if self._h11.their_state is not h11.DONE:
             headers.append(("Connection", "close"))
         events = [h11.Response(status_code=answer.code, headers=headers)]
         with anyio.fail_after(STUCK):

@@ -16,6 +16,7 @@ from initsup.api.negotiate import one_reply
 from initsup.api.store import Store
 from initsup.core.change import FORBIDDEN, compare
 from initsup.core.events import StopAsked
+from initsup.load.check import check_pod
 from initsup.spec.pod import Pod, PodSpec
 
 Object = dict[str, Any]
@@ -27,7 +28,7 @@ _LABEL = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
 
 async def delete(store: Store, name: str, request: Request) -> Reply:
     """End the pod: its grace or the client's, 0 kills at once. Raises Failure."""
-    options = decoded(request) if request.body else {}
+    options = _object(request)
     grace = options.get("gracePeriodSeconds", request.number("gracePeriodSeconds"))
     if grace is not None and (isinstance(grace, bool) or not isinstance(grace, int)):
         raise bad_request("gracePeriodSeconds must be a whole number")
@@ -60,7 +61,7 @@ def update(store: Store, name: str, request: Request) -> Reply:
     assert before is not None
     kind = request.header("content-type").partition(";")[0].strip().lower()
     if request.method == "PUT":
-        after = decoded(request)
+        after = _object(request)
     else:
         body = decoded(request, yaml=kind in patch.APPLY)
         after = patch.patched(before, kind or JSON, body)
@@ -69,7 +70,7 @@ def update(store: Store, name: str, request: Request) -> Reply:
 
 def create(store: Store, request: Request, namespace: str) -> Reply:
     """POST: the pod that runs is the only one there can be. Raises Failure, always but for its own dry run."""
-    wanted = decoded(request)
+    wanted = _object(request)
     meta = wanted.get("metadata") or {}
     name = str(meta.get("name") or meta.get("generateName") or "")
     if wanted.get("kind") not in (None, "Pod"):
@@ -87,9 +88,17 @@ def create(store: Store, request: Request, namespace: str) -> Reply:
     raise forbidden("pods", name, f'initsup runs one pod, and that is "{own}"')
 
 
+def _object(request: Request) -> Object:
+    """The body, which must be an object. Raises Failure."""
+    found = decoded(request)
+    if not isinstance(found, dict) or not isinstance(found.get("metadata") or {}, dict):
+        raise bad_request("the body of the request must be an object")
+    return found
+
+
 def evict(store: Store, name: str, request: Request) -> tuple[str, Request]:
     """An Eviction is a delete with its own options. Raises Failure."""
-    wanted = decoded(request)
+    wanted = _object(request)
     options = wanted.get("deleteOptions") or {}
     if wanted.get("dryRun"):
         options["dryRun"] = wanted["dryRun"]
@@ -120,6 +129,8 @@ def _changed(store: Store, before: Object, after: Object, request: Request) -> R
     pod = msgspec.structs.replace(engine.plan.pod, metadata=meta, spec=_spec(store, before, after, request))
     asked = msgspec.structs.replace(engine.plan.asked, pod=pod)
     _check_change(name, compare(engine.plan.asked, asked).forbidden)
+    if problems := [(one.path, "FieldValueInvalid", one.message) for one in check_pod(asked)]:
+        raise invalid("Pod", name, *problems)
     if request.first("dryRun"):
         shown = {**before["metadata"], "labels": labels, "annotations": annotations}
         return reply({**before, "metadata": shown, "spec": after["spec"]})
@@ -173,7 +184,7 @@ def _check_fields(tree: Object, request: Request) -> Pod:
 
 def _unknown(tree: Object, problem: str) -> str | None:
     """Take the unknown field that the problem tells of out of the tree; its path, None when it is another problem."""
-    found = re.fullmatch(r"Object contains unknown field `(.+)`(?: - at `\$(.*)`)?", problem)
+    found = re.fullmatch(r"Object contains unknown field `([^`]+)`(?: - at `\$([^`]*)`)?", problem)
     if found is None:
         return None
     at: Any = tree

@@ -109,13 +109,22 @@ class _Rows:
         self._table = Table(*self._columns)
         self._header = header
         self._last: tuple[str, ...] = ()
+        self._warned = ""
 
     def show(self, pod: dict[str, Any]) -> None:
         from initsup.core.columns import row
 
+        self._warn(pod["metadata"])
         cells = row(pod, time.time())
         shown = (cells.name, cells.ready, cells.status, cells.restarts.partition(" ")[0], *cells[5:])
         if shown == self._last:
             return
         print("\n".join(self._table.lines([cells[: len(self._columns)]], header=self._header)))
         self._header, self._last = False, shown
+
+    def _warn(self, meta: dict[str, Any]) -> None:
+        """Say on stderr, once, that initsup itself does not work as it should."""
+        trouble = (meta.get("annotations") or {}).get("initsup.dev/degraded", "")
+        if trouble and trouble != self._warned:
+            print(f"Warning: pod {meta['name']} is degraded: {trouble}", file=sys.stderr)
+        self._warned = trouble

@@ -55,6 +55,10 @@ GROUPS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; the exit code is the verb's own, 2 for bad input or usage, 130 after Ctrl-C, 1 for a fault."""
+    if sys.stdin is None or sys.stdout is None or sys.stderr is None:  # as the interpreter has it when it is closed
+        from initsup.node.ground import open_streams
+
+        open_streams()
     try:
         return _run_verb(list(sys.argv[1:] if argv is None else argv))
     except SystemExit as end:  # argparse after --help

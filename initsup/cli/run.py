@@ -15,6 +15,7 @@ from initsup import __version__
 from initsup.api.client import API_SOCKET, KUBECONFIG, SOCKET
 from initsup.cli.state import StateDir, open_state_dir
 from initsup.errors import InitsupError
+from initsup.node.ground import require
 from initsup.node.handover import REHEARSAL, read, take_from_environment
 from initsup.node.leftovers import claim
 from initsup.node.sentinel import Sentinel, is_needed
@@ -63,8 +64,12 @@ def run(args: Namespace) -> int:
         from initsup.cli.handover import rehearse
 
         return rehearse()
+    from initsup.node.spawn import seal_descriptors
+
     kept: Handover | None = None
-    number = claim()
+    require()
+    seal_descriptors()
+    number = claim(resumed=bool(handed_over))
     if handed_over:
         from initsup.cli.handover import unpack
 
@@ -119,6 +124,8 @@ def _supervise(
     planned = plan(asked)
     node = HostNode(planned, place.path, kept.node if kept is not None else None)
     try:
+        if sentinel is not None:
+            node.watch_sentinel(sentinel.pid)
         wall_zero = time.time() - time.monotonic()
         journal = Journal(os.path.join(place.path, JOURNAL), planned, wall_zero)
         engine = Engine(planned, node, journal, node.where(), host=os.uname().nodename)
@@ -166,8 +173,10 @@ def _run(engine: Engine, node: HostNode, place: StateDir, sentinel: Sentinel | N
         _keep(engine, place.path)
     engine.journal.close()
     code, why = exit_code(engine.plan, engine.facts)
-    if engine.trouble():
-        node.console.say("degraded: " + "; ".join(engine.trouble()))
+    if trouble := engine.trouble():
+        node.console.say("degraded: " + "; ".join(trouble))
+        if code == 0:  # not all is well, whatever the containers say
+            code, why = 1, f"{why}, but initsup was degraded"
     node.console.say(f"pod {engine.plan.pod.metadata.name}: {why}, exit code {code}")
     return code
 

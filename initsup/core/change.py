@@ -57,7 +57,7 @@ def _may_change(path: str, before: Any, after: Any) -> bool:
     if path.endswith("].image") and path.startswith(("spec.containers[", "spec.initContainers[")):
         return bool(after)
     if path == "spec.activeDeadlineSeconds":  # may be added or lowered, not raised or taken away
-        return after is not None and (before is None or after <= before)
+        return after is not None and after >= 0 and (before is None or after <= before)
     if path.startswith("spec.tolerations["):
         return before is None
     return path.endswith("].imagePullPolicy")  # follows from the image

@@ -115,7 +115,7 @@ PodSpec
 - schedulingGates: What holds back scheduling. | there is one node
 - resourceClaims: Devices that the pod needs. | there is no device driver interface
 = resources: Limits and requests of the pod as a whole.
-~ hostnameOverride: The pod's host name, wins over hostname. | only `$HOSTNAME` says so: containers have this host's name
+~ hostnameOverride: The pod's host name, wins over hostname. | as for hostname
 - workloadRef: The workload that the pod is scheduled with. | there is one node
 - schedulingGroup: The pods that this one is scheduled with. | there is one node
 Container

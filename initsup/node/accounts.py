@@ -6,6 +6,8 @@ import os
 
 import msgspec
 
+from initsup.node.beneath import read_beneath
+
 
 class Account(msgspec.Struct, frozen=True):
     """A user with the primary group `gid` and all others, or a group, of which only `gid` means something."""
@@ -46,23 +48,23 @@ def _group_of_host(wanted: int | str) -> Account | None:
 
 
 def _user_in(wanted: int | str, root: str) -> Account | None:
-    for name, _, uid, gid, *_ in _lines(f"{root}/etc/passwd", 4):
+    for name, _, uid, gid, *_ in _lines(root, "etc/passwd", 4):
         if wanted in (name, int(uid)):
-            member_of = [int(line[2]) for line in _lines(f"{root}/etc/group", 4) if name in line[3].split(",")]
+            member_of = [int(line[2]) for line in _lines(root, "etc/group", 4) if name in line[3].split(",")]
             return Account(int(uid), int(gid), tuple(member_of))
     return None
 
 
 def _group_in(wanted: int | str, root: str) -> Account | None:
-    return next((Account(-1, int(g[2])) for g in _lines(f"{root}/etc/group", 3) if wanted in (g[0], int(g[2]))), None)
+    return next((Account(-1, int(g[2])) for g in _lines(root, "etc/group", 3) if wanted in (g[0], int(g[2]))), None)
 
 
-def _lines(path: str, fields: int) -> list[list[str]]:
-    """The well-formed entries of passwd or group; a file that cannot be read has none."""
+def _lines(root: str, path: str, fields: int) -> list[list[str]]:
+    """The well-formed entries of passwd or group; a file that cannot be read has none. Links in it stay below `root`."""
     try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:
-            entries = [line.rstrip("\n").split(":") for line in file]
+        text = read_beneath(root, path, as_root=True).decode(errors="surrogateescape")
     except OSError:
         return []
+    entries = [line.split(":") for line in text.split("\n")]
     numbers = slice(2, fields) if fields == 4 and path.endswith("passwd") else slice(2, 3)
     return [one for one in entries if len(one) >= fields and all(text.isdigit() for text in one[numbers])]

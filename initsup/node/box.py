@@ -24,7 +24,18 @@ from initsup.node.failures import SpawnError
 from initsup.node.fields import Context
 from initsup.node.handover import Parcel
 from initsup.node.identity import resolve
-from initsup.node.limits import Cgroup, Cgroups, KeptCgroup, KeptCgroups, Limits, limits_of, oom_score, promised
+from initsup.node.images import Images
+from initsup.node.limits import (
+    Cgroup,
+    Cgroups,
+    KeptCgroup,
+    KeptCgroups,
+    Limits,
+    limits_of,
+    oom_score,
+    pod_cgroup,
+    promised,
+)
 from initsup.node.logs import Pump
 from initsup.node.machine import Machine
 from initsup.node.mounts import KeptMounts, Mounts, View
@@ -164,28 +175,29 @@ class Box:
         self.target = Target(container=member.spec, pod=self._boxes.plan.full_name, address="127.0.0.1")
 
     def start(self, attempt: int, on_exit: OnExit) -> Process:
-        """Start the main process of an instance. Raises CannotCreate, SpawnError, OSError."""
+        """Start the main process of an instance. Raises CannotCreate, SpawnError, OSError; it leaves nothing then."""
         self._launch = self._prepared(attempt)
-        pump = self._boxes.pump
-        if self.spec.tty:
-            return self._start_on_terminal(attempt, on_exit)
-        pipes = [pump.pipe(self.name, attempt, "stdout"), pump.pipe(self.name, attempt, "stderr")]
-        source = self._boxes.null
-        if self.spec.stdin:
-            source, self.input = os.pipe2(os.O_CLOEXEC)
-            os.set_blocking(self.input, False)
-            pipes.append(source)
+        begin = self._start_on_terminal if self.spec.tty else self._start_on_pipes
         try:
-            process = self._spawn((source, *pipes[:2]), self._launch.argv, on_exit)
-        except SpawnError:
-            for fd in pipes:
-                os.close(fd)
-            pipes.clear()
+            return self._confined(begin(attempt, self._launch.argv, on_exit))
+        except (SpawnError, OSError):
             self.close_input()
-            pump.finish(self.name)
+            self._boxes.pump.finish(self.name)
+            self._discard_cgroup()
             raise
-        else:
-            return self._confined(process)
+
+    def _start_on_pipes(self, attempt: int, argv: tuple[str, ...], on_exit: OnExit) -> Process:
+        pump = self._boxes.pump
+        pipes: list[int] = []
+        try:
+            pipes.append(pump.pipe(self.name, attempt, "stdout"))
+            pipes.append(pump.pipe(self.name, attempt, "stderr"))
+            source = self._boxes.null
+            if self.spec.stdin:
+                source, self.input = os.pipe2(os.O_CLOEXEC)
+                pipes.append(source)
+                os.set_blocking(self.input, False)
+            return self._spawn((source, *pipes[:2]), argv, on_exit)
         finally:
             for fd in pipes:
                 os.close(fd)
@@ -206,12 +218,14 @@ class Box:
         message = termination.take(self._view.termination_log, self.spec.termination_message_path)
         if termination.wants_log(self.spec.termination_message_policy, code, message):
             message = self._boxes.pump.last_lines(self.name, attempt)
-        oom = False
+        oom = self._cgroup is not None and self._cgroup.oom_killed()
+        self._discard_cgroup()
+        return oom, message
+
+    def _discard_cgroup(self) -> None:
         if self._cgroup is not None:
-            oom = self._cgroup.oom_killed()
             self._boxes.discard(self._cgroup)
             self._cgroup = None
-        return oom, message
 
     def _confined(self, process: Process) -> Process:
         """A main process whose cgroup, if it has one, holds nothing but its tree."""
@@ -219,13 +233,12 @@ class Box:
             process.tree.cgroup = self._cgroup.directory
         return process
 
-    def _start_on_terminal(self, attempt: int, on_exit: OnExit) -> Process:
+    def _start_on_terminal(self, attempt: int, argv: tuple[str, ...], on_exit: OnExit) -> Process:
         master, slave = os.openpty()
-        self._boxes.pump.attach(master, self.name, attempt, "stdout")
-        self.input = os.dup(master)
         try:
-            assert self._launch is not None
-            return self._confined(self._spawn((slave, slave, slave), self._launch.argv, on_exit, terminal=True))
+            self._boxes.pump.attach(master, self.name, attempt, "stdout")
+            self.input = os.dup(master)
+            return self._spawn((slave, slave, slave), argv, on_exit, terminal=True)
         finally:
             os.close(slave)
 
@@ -234,7 +247,7 @@ class Box:
         boxes = self._boxes
         asked = boxes.plan.asked
         variables = env.declared(asked, self.spec, boxes.context, boxes.volumes)
-        image = env.image_mapping(asked.settings, self.spec.image)
+        image = boxes.images.mapping(self.spec.image)
         root = image.rootfs if image is not None else ""
         identity = resolve(
             asked.pod.spec, self.spec, image.user if image is not None else None, pod=boxes.plan.full_name, root=root
@@ -304,7 +317,9 @@ class BoxRunner:
 class Boxes:
     """All boxes of a pod, and what they share."""
 
-    def __init__(self, plan: Plan, state_dir: str, reaper: Reaper, pump: Pump) -> None:
+    def __init__(
+        self, plan: Plan, state_dir: str, reaper: Reaper, pump: Pump, say: Callable[[str], None] = lambda _: None
+    ) -> None:
         seal_descriptors()
         _become_reaper()
         _raise_descriptor_limit(len(plan.members) * _FDS_EACH + _FDS_MORE)
@@ -314,8 +329,9 @@ class Boxes:
         self.cwd = os.getcwd()
         self.null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
         self.context = Context(uid=plan.pod.metadata.uid, machine=Machine())
-        self.volumes = Volumes(plan.asked, state_dir, self.context)
-        self.mounts = Mounts(plan.asked, self.volumes, state_dir)
+        self.images = Images(plan.asked.settings, self.run_own, say)
+        self.volumes = Volumes(plan.asked, state_dir, self.context, self.images.mapping)
+        self.mounts = Mounts(plan.asked, self.volumes, state_dir, self.images.mapping)
         self.qos = qos_class(plan.pod.spec)
         self.forest = Forest(reaper)
         self._boxes = {name: Box(self, member) for name, member in plan.members.items()}
@@ -379,6 +395,13 @@ class Boxes:
         """The box of a container."""
         return self._boxes[name]
 
+    def wait_for_images(self, container: str, then: Callable[[], None]) -> bool:
+        """Have the images of the volumes, and of a container (empty: of none), see `Images.wait_for`."""
+        if not self.images.any_archive:
+            return False
+        names = [volume.image.reference for volume in self.plan.pod.spec.volumes if volume.image is not None]
+        return self.images.wait_for([*names, self._boxes[container].spec.image] if container else names, then)
+
     def prepare(self) -> None:
         """Make the volumes. Raises CannotMount."""
         self.volumes.prepare()
@@ -386,6 +409,7 @@ class Boxes:
     def take_over(self, plan: Plan) -> None:
         """Go on with a changed manifest. Raises CannotMount when a volume cannot be written."""
         self.plan = plan
+        self.images.take_over(plan.asked.settings)
         self.mounts.take_over(plan.asked)
         for name, member in plan.members.items():
             self._boxes[name].take_over(member)
@@ -408,6 +432,7 @@ class Boxes:
         needs_mounts = (
             spec.volumes
             or spec.host_aliases
+            or self.images.any_archive
             or any(
                 m.spec.security_context and m.spec.security_context.read_only_root_filesystem
                 for m in self.plan.members.values()
@@ -433,7 +458,7 @@ class Boxes:
 
     def _cgroup_of_pod(self) -> tuple[str, Limits | None]:
         pod = self.plan.pod
-        return f"initsup-{pod.metadata.uid}", limits_of(pod_needs(pod.spec))
+        return pod_cgroup(pod.metadata.uid), limits_of(pod_needs(pod.spec))
 
     def where(self) -> Where:
         """What the status tells of this host."""

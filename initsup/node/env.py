@@ -30,6 +30,8 @@ from initsup.spec.settings import ImageMapping, SupervisorConfiguration
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 CONFIG_ERROR = "CreateContainerConfigError"
 HOSTNAME_MAX = 63
+Lookup = Callable[[str], ImageMapping | None]
+"""What is known about an image of that name. Raises CannotCreate when it should be there and is not."""
 
 
 class Directories(Protocol):
@@ -209,14 +211,11 @@ def hostname(pod: Pod) -> str:
 def home_directory(uid: int, root: str = "/") -> str:
     """The home directory of a user after `etc/passwd` below `root`; "/" when it is not in there, as runc has it."""
     try:
-        with open(f"{root.rstrip('/')}/etc/passwd", encoding="utf-8", errors="surrogateescape") as lines:
-            for line in lines:
-                entry = line.rstrip("\n").split(":")
-                if len(entry) > 5 and entry[2] == str(uid):
-                    return entry[5] or "/"
+        text = read_beneath(root, "etc/passwd", as_root=True).decode(errors="surrogateescape")
     except OSError:
-        pass
-    return "/"
+        return "/"
+    entries = (line.split(":") for line in text.split("\n"))
+    return next((entry[5] or "/" for entry in entries if len(entry) > 5 and entry[2] == str(uid)), "/")
 
 
 # -- what is run -----------------------------------------------------------------------------------------------------

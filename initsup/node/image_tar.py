@@ -107,7 +107,11 @@ def members(file: Verified) -> Iterator[tuple[tarfile.TarInfo, Content]]:
 
     Raises BadImage.
     """
-    with _said_plainly(), tarfile.open(fileobj=file, mode="r|", tarinfo=_Header, encoding="utf-8", errors=_ANY) as tar:
+    source = cast("IO[bytes]", file)  # nothing but its `read` is used
+    with (
+        _said_plainly(),
+        tarfile.open(fileobj=source, mode="r|", tarinfo=_Header, encoding="utf-8", errors=_ANY) as tar,
+    ):
         for member in _walk(tar):
             yield member, tar.extractfile(member) if member.isreg() else None
 
@@ -121,7 +125,7 @@ def places(file: BinaryIO) -> Iterator[tarfile.TarInfo]:
 def _walk(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
     last = -1
     while (member := tar.next()) is not None:
-        tar.members.clear()  # or it keeps them all
+        tar.members.clear()  # type: ignore[attr-defined]  # or it keeps them all
         if member.offset <= last or member.size < 0:
             raise BadImage("the headers of a tar file in it go round in a circle")
         last = member.offset

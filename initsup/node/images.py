@@ -9,38 +9,56 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable
+from typing import Protocol
 
 import msgspec
 
 from initsup.node.env import image_mapping
 from initsup.node.failures import CannotCreate, SpawnError
-from initsup.node.reaper import Reaper
-from initsup.node.spawn import Launch, spawn
-from initsup.spec.settings import ImageMapping, SupervisorConfiguration
+from initsup.spec.settings import ImageMapping, SupervisorConfiguration, split_archive
 
 Then = Callable[[], None]
 
 
-class _Job(msgspec.Struct):
-    """A child that unpacks, the descriptor of what it says, and who waits for it."""
+class Running(Protocol):
+    """A process that unpacks (`box.Process`)."""
 
-    pid: int
-    said: int
-    waiting: list[Then]
-    is_cancelled: bool = False
+    def kill(self) -> None:
+        """End it."""
+
+
+Run = Callable[[tuple[str, ...], dict[str, str], tuple[int, ...], Callable[[int], None]], Running]
+"""Runs a command with an environment and descriptors 0, 1, 2; calls with its exit code. Raises SpawnError."""
+
+
+class _Job:
+    """A process that unpacks, the descriptor of what it says, and who waits for it."""
+
+    __slots__ = ("is_cancelled", "process", "said", "waiting")
+
+    def __init__(self, process: Running, said: int) -> None:
+        self.process = process
+        self.said = said
+        self.waiting: list[Then] = []
+        self.is_cancelled = False
 
 
 class Images:
-    """The images of one pod. `say` is told what an image has lost on its way."""
+    """The images of one pod. `run` starts processes; `say` is told what an image has lost on its way."""
 
-    def __init__(self, settings: SupervisorConfiguration, reaper: Reaper, say: Callable[[str], None]) -> None:
+    def __init__(self, settings: SupervisorConfiguration, run: Run, say: Callable[[str], None]) -> None:
         self._settings = settings
-        self._reaper = reaper
+        self._run = run
         self._say = say
         self._jobs: dict[str, _Job] = {}
         self._there: dict[str, ImageMapping] = {}
         """By archive, what the image in it says itself."""
         self._failed: dict[str, str] = {}
+
+    @property
+    def any_archive(self) -> bool:
+        """Whether there is any image that may have to be unpacked."""
+        return any(mapping.archive for mapping in self._settings.images.values())
 
     def take_over(self, settings: SupervisorConfiguration) -> None:
         """Use changed settings from now on."""
@@ -63,7 +81,7 @@ class Images:
         return merged(found, own)
 
     def wait_for(self, images: Iterable[str], then: Then) -> bool:
-        """Have these images unpacked. Whether that takes time; `then` is called from the reaper when it is over.
+        """Have these images unpacked. Whether that takes time; `then` is called from `run` when it is over.
 
         It is over also when it has failed; `mapping` tells.
         """
@@ -72,16 +90,14 @@ class Images:
         begun = [archive for archive in missing if self._begin(archive)]
         left = set(begun)
         for archive in begun:
-            self._jobs[archive].waiting.append(lambda done=archive: _count_down(left, done, then))  # type: ignore[misc]
+            self._jobs[archive].waiting.append(_Part(left, archive, then))
         return bool(begun)
 
     def cancel(self) -> None:
         """Nobody needs them any more: end what is being unpacked. Who waits is called soon."""
-        import signal
-
-        for job in self._jobs.values():
+        for job in list(self._jobs.values()):
             job.is_cancelled = True
-            os.kill(job.pid, signal.SIGKILL)  # its number is taken until it is reaped
+            job.process.kill()
 
     def close(self) -> None:
         """End what is being unpacked, and call nobody."""
@@ -93,6 +109,8 @@ class Images:
         """Whether it has been unpacked, now or in another run, and has not changed since."""
         from initsup.node.image_cache import Cache
 
+        if archive in self._there and not os.path.exists(split_archive(archive)[0]):
+            return True  # what has been unpacked does not need it any longer
         cache = Cache(self._directory())
         image = cache.recall(archive)
         place = cache.find(image) if image else None
@@ -122,30 +140,21 @@ class Images:
         """Unpack it, if that is not done already. False: it has failed at once."""
         if archive in self._jobs:
             return True
-        import signal
-
+        paths = [os.path.dirname(os.path.dirname(os.path.dirname(__file__))), os.environ.get("PYTHONPATH", "")]
+        variables = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths)), "PYTHONUTF8": "1"}
+        arguments = (archive, self._directory(), str(self._settings.image_max_size))
+        command = (sys.executable, "-P", "-m", "initsup.node.image_unpack", *arguments)
         said = os.memfd_create("initsup-image")
         null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
-        arguments = (archive, self._directory(), str(self._settings.image_max_size))
-        paths = [os.path.dirname(os.path.dirname(os.path.dirname(__file__))), os.environ.get("PYTHONPATH", "")]
-        launch = Launch(
-            argv=(sys.executable, "-P", "-m", "initsup.node.image_unpack", *arguments),
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths)), "PYTHONUTF8": "1"},
-            stdin=null,
-            stdout=said,
-            stderr=said,
-            parent_death_signal=signal.SIGKILL,
-        )
         try:
-            pid = spawn(launch)
+            process = self._run(command, variables, (null, said, said), lambda code: self._ended(archive, code))
         except SpawnError as problem:
             os.close(said)
             self._failed[archive] = f"cannot start to unpack the image: {problem.message}"
             return False
         finally:
             os.close(null)
-        self._jobs[archive] = _Job(pid, said, [])
-        self._reaper.watch(pid, lambda code, _: self._ended(archive, code))
+        self._jobs[archive] = _Job(process, said)
         return True
 
     def _ended(self, archive: str, code: int) -> None:
@@ -179,7 +188,15 @@ class Images:
             self._say(f"image in {archive}: {note}")
 
 
-def _count_down(left: set[str], done: str, then: Then) -> None:
-    left.discard(done)
-    if not left:
-        then()
+class _Part:
+    """Calls `then` when it is the last of its kind to be called."""
+
+    def __init__(self, left: set[str], one: str, then: Then) -> None:
+        self._left = left
+        self._one = one
+        self._then = then
+
+    def __call__(self) -> None:
+        self._left.discard(self._one)
+        if not self._left:
+            self._then()

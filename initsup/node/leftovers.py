@@ -30,14 +30,14 @@ PATIENCE = 10.0
 _PAUSE = 0.005
 
 
-def claim() -> int:
+def claim(*, resumed: bool = False) -> int:
     """Give this process, and all that it starts, a number of its own; 0 when it cannot be had or is not needed.
 
-    After an exec of initsup itself it is still the one from before.
+    `resumed`: initsup has been replaced by exec, so it is the one from before.
     """
     soft, hard = resource.getrlimit(RLIMIT_LOCKS)
-    if soft == hard >= LOWEST:
-        return hard
+    if resumed:
+        return hard if soft == hard >= LOWEST else 0
     if hard != resource.RLIM_INFINITY or soft != hard:
         return 0
     number = LOWEST | int.from_bytes(os.urandom(8), "big") >> 2

@@ -25,6 +25,7 @@ from initsup.spec.pod import Container, PodSpec
 
 _ASIDE = ".initsup-aside"
 _NEED = "needs mounts, which are not permitted here"
+ARCHIVE_NEEDS_MOUNTS = f"to leave the files of an archive as they are {_NEED}"
 
 
 def problems(manifest: Manifest) -> list[str]:
@@ -45,6 +46,8 @@ def _problems(manifest: Manifest, container: Container) -> list[str]:
     image = image_mapping(manifest.settings, container.image)
     if image is not None and image.rootfs and container.volume_mounts:
         found.append(f"volumeMounts: an image with a rootfs {_NEED}")
+    if image is not None and image.archive:
+        found.append(f"image: {ARCHIVE_NEEDS_MOUNTS}")
     kinds = {volume.name: volume for volume in manifest.pod.spec.volumes}
     for index, mount in enumerate(container.volume_mounts):
         volume = kinds.get(mount.name)

@@ -18,10 +18,10 @@ from initsup.node import hosts, rootfs, syscalls, termination
 from initsup.node.beneath import open_beneath, remove_tree
 from initsup.node.binds import HOSTS_FILE, TERMINATION_LOG, Bind
 from initsup.node.cover import cover, drop_old_root, make
-from initsup.node.env import CONFIG_ERROR, image_mapping
+from initsup.node.env import CONFIG_ERROR, Lookup, image_mapping
 from initsup.node.failures import CannotCreate
 from initsup.node.handover import Parcel
-from initsup.node.links import KeptLinks, Links
+from initsup.node.links import ARCHIVE_NEEDS_MOUNTS, KeptLinks, Links
 from initsup.node.mount_points import KeptPoints, MountPoints
 from initsup.node.mountinfo import make_read_only, make_root_read_only
 from initsup.node.namespaces import Namespaces
@@ -77,8 +77,9 @@ class KeptMounts(msgspec.Struct, frozen=True):
 class Mounts:
     """The views of all containers of a pod. `state` is the directory that `volumes` has, too."""
 
-    def __init__(self, manifest: Manifest, volumes: Volumes, state: str) -> None:
+    def __init__(self, manifest: Manifest, volumes: Volumes, state: str, images: Lookup | None = None) -> None:
         self._manifest = manifest
+        self._image = images or (lambda image: image_mapping(self._manifest.settings, image))
         self._volumes = volumes
         self._state = os.path.abspath(state)
         self._points = MountPoints()
@@ -172,13 +173,16 @@ class Mounts:
     def _make(self, container: Container, binds: list[Bind], attempt: int) -> _Made:
         space = self._volumes.space
         log = self._termination_log_of(container)
-        image = image_mapping(self._manifest.settings, container.image)
+        image = self._image(container.image)
+        is_shared = image is not None and bool(image.archive)
         root = os.path.abspath(image.rootfs) if image is not None and image.rootfs else None
         if root is not None and not os.path.isdir(root):
             raise CannotCreate(
                 "CreateContainerError", f'the rootfs of image "{container.image}" is no directory: {root}'
             )
         if space.way == "link":
+            if is_shared:
+                raise CannotCreate("CreateContainerError", f'image "{container.image}": {ARCHIVE_NEEDS_MOUNTS}')
             log = self._links.provide(container, binds, root)
             return _Made(View(root=root, termination_log=log), None, binds, attempt, own_root=False)
         if root is None:
@@ -187,6 +191,7 @@ class Mounts:
         filling = _Filling(
             binds=binds,
             root=root,
+            root_is_shared=is_shared,
             workshop=space.workshop,
             read_only=bool(context is not None and context.read_only_root_filesystem),
             privileged=bool(context is not None and context.privileged),
@@ -246,6 +251,7 @@ class _Filling(msgspec.Struct, frozen=True):
 
     binds: list[Bind]
     root: str | None
+    root_is_shared: bool
     workshop: str
     read_only: bool
     privileged: bool
@@ -255,7 +261,7 @@ class _Filling(msgspec.Struct, frozen=True):
         sources = [_open(bind) for bind in self.binds]
         try:
             if self.root is not None:
-                rootfs.enter(self.root, self.workshop, privileged=self.privileged)
+                rootfs.enter(self.root, self.workshop, privileged=self.privileged, is_shared=self.root_is_shared)
             for bind, fd in zip(self.binds, sources, strict=True):
                 self._attach(bind, fd)
             if self.root is not None:

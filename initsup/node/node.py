@@ -19,6 +19,7 @@ from initsup.core.actions import Action, Hook, Prepare, Probe, Signal, Start
 from initsup.core.events import (
     Died,
     Event,
+    Evicted,
     Hooked,
     Probed,
     Signalled,
@@ -80,7 +81,7 @@ class KeptNode(msgspec.Struct, frozen=True):
     """
 
     instances: dict[str, KeptInstance]
-    under_way: tuple[Probe | Hook, ...]
+    under_way: tuple[Probe | Hook | Prepare | Start, ...]
     commands: tuple[int, ...]
     events: tuple[Event, ...]
     signals: tuple[int, ...]
@@ -156,13 +157,13 @@ class HostNode:
             max_files=settings.container_log_max_files,
             degraded=self._log_trouble,
         )
-        self._boxes = Boxes(plan, state_dir, self._reaper, self._pump)
+        self._boxes = Boxes(plan, state_dir, self._reaper, self._pump, self.console.say)
         self._instances: dict[str, Instance] = {}
         self._events: list[Event] = []
         self._tasks: TaskGroup | None = None
         self._early: list[Attempt] = []
         self._stops = 0
-        self._under_way: list[Probe | Hook] = []
+        self._under_way: list[Probe | Hook | Prepare | Start] = []
         self._commands: dict[int, tuple[Process, _Ending]] = {}
         if kept is None:
             self._check_promises()
@@ -191,7 +192,7 @@ class HostNode:
         """Carry out an action. Attempts close later, by `collect`."""
         match action:
             case Prepare():
-                return self._prepare()
+                return self._prepare(action)
             case Start():
                 return self._start(action)
             case Signal():
@@ -218,6 +219,8 @@ class HostNode:
 
     def post(self, event: Event) -> None:
         """Hand in an event from outside, and wake the loop."""
+        if isinstance(event, StopAsked | Evicted):
+            self._boxes.images.cancel()
         self._events.append(event)
         self._signals.wake()
 
@@ -295,10 +298,19 @@ class HostNode:
         """Who must look at something from time to time."""
         return [Quota(self._boxes.volumes)]
 
+    def watch_sentinel(self, pid: int) -> None:
+        """Say so when this child ends, which nobody should do to it."""
+
+        def ended(_code: int, _signal: int) -> None:
+            self._troubles[""] = "the sentinel was killed: if initsup is killed too, its containers go on"
+
+        self._reaper.watch(pid, ended)
+
     def close(self) -> None:
         """End whatever is left, and give everything back."""
         for instance in self._instances.values():
             instance.process.kill()
+        self._boxes.images.close()
         self._end_strays()
         self._pump.close()
         for line in self._boxes.close():
@@ -380,18 +392,39 @@ class HostNode:
             if process.doomed or process.number not in on_exits:  # nobody waits for it any longer
                 self._boxes.doom(processes[process.number])
         for action in kept.under_way:
-            self.do(action)
+            event = self.do(action)
+            if event is not None:
+                self._events.append(event)
 
     # -- starting and ending ----------------------------------------------------------------------------------------
 
-    def _prepare(self) -> Event:
+    def _prepare(self, action: Prepare) -> Event | None:
+        """Make the volumes, when the images are there that they need."""
+        if self._boxes.wait_for_images("", lambda: self._close(action, self._prepare_now())):
+            self._under_way.append(action)
+            return None
+        return self._prepare_now()
+
+    def _close(self, action: Prepare | Start, event: Event) -> None:
+        """Tell how an action went that has waited for images."""
+        self._under_way.remove(action)
+        self._events.append(event)
+
+    def _prepare_now(self) -> Event:
         try:
             self._boxes.prepare()
         except CannotMount as problem:
             return VolumeFailed(at=_now(), volume=problem.volume, message=problem.message)
         return VolumesReady(at=_now())
 
-    def _start(self, action: Start) -> Event:
+    def _start(self, action: Start) -> Event | None:
+        """Start an instance, when its image is there."""
+        if self._boxes.wait_for_images(action.container, lambda: self._close(action, self._start_now(action))):
+            self._under_way.append(action)
+            return None
+        return self._start_now(action)
+
+    def _start_now(self, action: Start) -> Event:
         name, attempt = action.container, action.attempt
         box = self._boxes.of(name)
         try:
@@ -508,6 +541,7 @@ class HostNode:
         if number in STOPS or at_once or (number == HANGUP and os.isatty(0)):
             self._stops += 1
             again = self._stops > 1 or at_once
+            self._boxes.images.cancel()
             self._events.append(StopAsked(at=_now(), kill=again, by=signal.Signals(number).name))
         elif number == HANGUP:
             self.on_reload()

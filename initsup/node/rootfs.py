@@ -27,14 +27,16 @@ _LINKS = {
 _FILES = ("/etc/hosts", "/etc/resolv.conf")
 
 
-def enter(rootfs: str, workshop: str, *, privileged: bool) -> None:
+def enter(rootfs: str, workshop: str, *, privileged: bool, is_shared: bool = False) -> None:
     """Make the directory the root of this mount namespace. `workshop` is an empty directory. Raises OSError.
+
+    `is_shared`: others have the directory, too, so that it must not change, which needs overlayfs.
 
     The old root is to be dropped when nothing from there is needed any more (`cover.drop_old_root`).
     """
     originals = {name: fd for name in ("/dev", "/sys", *_FILES) if (fd := _opened(name)) is not None}
     try:
-        root = _mount_root(rootfs, workshop)
+        root = _mount_root(rootfs, workshop, is_shared)
         _check_directory(f"{root}/proc")
         syscalls.mount("/proc", f"{root}/proc", flags=_BIND)
         # Only from in there do the links of the image lead where they should.
@@ -56,7 +58,7 @@ def _opened(path: str) -> int | None:
         return None
 
 
-def _mount_root(rootfs: str, workshop: str) -> str:
+def _mount_root(rootfs: str, workshop: str, is_shared: bool) -> str:
     """Where the new root is then."""
     syscalls.mount("tmpfs", workshop, "tmpfs", data="mode=0700")
     status = os.stat(rootfs)
@@ -72,6 +74,8 @@ def _mount_root(rootfs: str, workshop: str) -> str:
     try:
         _overlay(root, layers)
     except OSError:
+        if is_shared:
+            raise
         syscalls.mount(rootfs, root, flags=_BIND)
     return root
 

@@ -7,7 +7,7 @@ Sources: pkg/volume/{emptydir,hostpath,configmap,secret,downwardapi,projected}, 
 | emptyDir                                  | a tmpfs of its own, `sizeLimit` being its size; for more see `empty_dir` |
 | hostPath                                  | that path; what is missing is made as its `type` says                    |
 | configMap, secret, downwardAPI, projected | files in the pod's tmpfs, read-only for containers, replaced all at once |
-| image                                     | the directory `images.NAME.rootfs` of the settings, read-only, noexec    |
+| image                                     | `images.NAME.rootfs` or `archive` of the settings, read-only, noexec     |
 | others                                    | an error: they need a cluster                                            |
 """
 
@@ -20,8 +20,8 @@ import msgspec
 from initsup.node import atomic, host_path
 from initsup.node.beneath import remove_tree
 from initsup.node.empty_dir import BadMedium, Medium, directory_mode, medium, mount_medium, usage
-from initsup.node.env import image_mapping
-from initsup.node.failures import CannotMount
+from initsup.node.env import Lookup, image_mapping
+from initsup.node.failures import CannotCreate, CannotMount
 from initsup.node.fields import Context
 from initsup.node.handover import Parcel
 from initsup.node.memory_place import MemoryPlace
@@ -48,8 +48,9 @@ class KeptVolumes(msgspec.Struct, frozen=True):
 class Volumes:
     """All volumes of one pod, below the directory `state`."""
 
-    def __init__(self, manifest: Manifest, state: str, context: Context) -> None:
+    def __init__(self, manifest: Manifest, state: str, context: Context, images: Lookup | None = None) -> None:
         self._manifest = manifest
+        self._image = images or (lambda image: image_mapping(self._manifest.settings, image))
         self._state = os.path.abspath(state)
         self._context = context
         self._contents = Contents(context)
@@ -187,15 +188,20 @@ class Volumes:
             _own(directory, directory_mode(spec), spec.security_context.fs_group)
 
     def _check_image(self, volume: Volume) -> None:
-        directory = self._image_directory(volume)
+        try:
+            directory = self._image_directory(volume)
+        except CannotCreate as error:
+            raise CannotMount(volume.name, error.message) from None
         if directory is None:
             reference = volume.image.reference if volume.image is not None else ""
-            raise CannotMount(volume.name, f'no files for image "{reference}": set images."{reference}".rootfs')
+            raise CannotMount(
+                volume.name, f'no files for image "{reference}": set images."{reference}".rootfs or archive'
+            )
         if not os.path.isdir(directory):
             raise CannotMount(volume.name, f"{directory} is not a directory")
 
     def _image_directory(self, volume: Volume) -> str | None:
-        mapping = image_mapping(self._manifest.settings, volume.image.reference) if volume.image is not None else None
+        mapping = self._image(volume.image.reference) if volume.image is not None else None
         return mapping.rootfs if mapping is not None and mapping.rootfs else None
 
     # -- propagation -------------------------------------------------------------------------------------------------

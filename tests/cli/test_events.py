@@ -16,27 +16,28 @@ from tests.cli.sample import Object, event, events, pod
 Ended = Callable[..., Path]
 Running = Callable[..., FakeInitsup]
 
-STARTED = event("Started", "Container started", 4000)
-FAILED = event("FailedMount", 'MountVolume.SetUp failed for volume "v"\n', 7300, kind="Warning", container="")
-BACK_OFF = event("BackOff", "Back-off restarting failed container app", 1800, count=3, kind="Warning")
+# Ages of hours, so that they print the same however long the suite takes before it gets here.
+STARTED = event("Started", "Container started", 11 * 3600)
+FAILED = event("FailedMount", 'MountVolume.SetUp failed for volume "v"\n', 21 * 3600, kind="Warning", container="")
+BACK_OFF = event("BackOff", "Back-off restarting failed container app", 9 * 3600, count=3, kind="Warning")
 EVENTS = events(BACK_OFF, STARTED, FAILED)
 NOW = epoch("2026-03-01T12:00:00Z")
 
 
 def test_the_table_is_in_order_of_time(initsup: Initsup, ended: Ended) -> None:
     assert initsup("events", "--state-dir", ended(pod(), EVENTS)).out == (
-        "LAST SEEN           TYPE      REASON        OBJECT         MESSAGE\n"
-        '121m                Warning   FailedMount   Pod/web        MountVolume.SetUp failed for volume "v"\n'
-        "66m                 Normal    Started       Pod/web{app}   Container started\n"
-        "30m (x3 over 31m)   Warning   BackOff       Pod/web{app}   Back-off restarting failed container app\n"
+        "LAST SEEN         TYPE      REASON        OBJECT         MESSAGE\n"
+        '21h               Warning   FailedMount   Pod/web        MountVolume.SetUp failed for volume "v"\n'
+        "11h               Normal    Started       Pod/web{app}   Container started\n"
+        "9h (x3 over 9h)   Warning   BackOff       Pod/web{app}   Back-off restarting failed container app\n"
     )
 
 
 def test_the_wide_table(initsup: Initsup, ended: Ended) -> None:
     done = initsup("events", "-o", "wide", "--no-headers", "--state-dir", ended(pod(), events(BACK_OFF)))
     assert done.out.split("   ") == [
-        "30m (x3 over 31m)", "Warning", "BackOff", "Pod/web", "spec.containers{app}", "initsup, here",
-        "Back-off restarting failed container app", "31m", "3", "  web.backoff\n",
+        "9h (x3 over 9h)", "Warning", "BackOff", "Pod/web", "spec.containers{app}", "initsup, here",
+        "Back-off restarting failed container app", "9h", " 3", "  web.backoff\n",
     ]  # fmt: skip
 
 
@@ -69,7 +70,7 @@ def test_watch_prints_what_is_new_or_happened_again(initsup: Initsup, running: R
     running(pod(), events=lists)
     lines = initsup("events", "-w", "--state-dir", tmp_path).out.splitlines()
     assert [line.split("   ")[0].strip() for line in lines] == [
-        "LAST SEEN", "66m", "30m (x3 over 31m)", "30m (x4 over 31m)"
+        "LAST SEEN", "11h", "9h (x3 over 9h)", "9h (x4 over 9h)"
     ]  # fmt: skip
 
 

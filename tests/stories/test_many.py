@@ -27,7 +27,9 @@ def test_two_hundred_containers(home: Path, run: Callable[..., Story]) -> None:
     ready = time.monotonic()
     assert story.row()[:3] == ["many", f"{COUNT}/{COUNT}", "Running"]
     supervisor = story.supervisor
-    assert [child.name() for child in supervisor.children()] == ["sleep"] * COUNT
+    children = [child.name() for child in supervisor.children()]
+    assert children.count("sleep") == COUNT
+    assert len(children) <= COUNT + 1  # the sentinel
     assert supervisor.num_threads() == 1
 
     asked = time.monotonic()
