@@ -60,7 +60,7 @@ def _group_in(wanted: int | str, root: str) -> Account | None:
 
 
 def _lines(root: str, path: str, fields: int) -> list[list[str]]:
-    """The well-formed entries of passwd or group; a file that cannot be read has none. Links in it stay below `root`."""
+    """The well-formed entries of passwd or group; a file that cannot be read has none. Links stay below `root`."""
     try:
         text = read_beneath(root, path, as_root=True).decode(errors="surrogateescape")
     except OSError:

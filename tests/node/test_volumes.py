@@ -141,7 +141,7 @@ NO_IMAGE = Volume(name="v", image=ImageVolumeSource(reference="i:1"))
         pytest.param(config_volume("v"), 'configmap "v" not found', id="no ConfigMap"),
         pytest.param(CLAIM, "persistentVolumeClaim volumes need a cluster, and there is none here", id="a claim"),
         pytest.param(Volume(name="v", nfs={}), "nfs volumes need a cluster, and there is none here", id="NFS"),
-        pytest.param(NO_IMAGE, 'no files for image "i:1": set images."i:1".rootfs', id="no image"),
+        pytest.param(NO_IMAGE, 'no files for image "i:1": set images."i:1".rootfs or archive', id="no image"),
         pytest.param(empty_dir(medium="Paper"), 'unknown storage medium "Paper"', id="no medium"),
         pytest.param(
             Volume(name="v", host_path=HostPathVolumeSource(path="/none", type="File")),
