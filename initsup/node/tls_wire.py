@@ -88,7 +88,7 @@ class TLSWire(Wire):
 
 def _broken(error: ssl.SSLError) -> ConnectionError:
     """The alert or the fault that OpenSSL names, `SSLV3_ALERT_HANDSHAKE_FAILURE`, in words."""
-    if isinstance(error, ssl.SSLEOFError):
+    if isinstance(error, ssl.SSLEOFError) or error.reason is None:  # OpenSSL before 3.0.9 names no reason for it
         return ConnectionError("EOF")
     words = (error.reason or "unknown error").lower().replace("_", " ")
     _, alert, meaning = words.partition("alert ")

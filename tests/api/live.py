@@ -119,11 +119,17 @@ class Live:
 
 def exchange(connection: socket.socket, data: bytes) -> tuple[int, bytes]:
     """Send, and read to the end; the answer's code and body."""
+    answer = b""
     with connection:
-        connection.sendall(data)
-        answer = b""
-        while piece := connection.recv(65536):
-            answer += piece
+        try:
+            connection.sendall(data)
+        except OSError:  # it has heard enough; what it answered is still there to be read
+            pass
+        try:
+            while piece := connection.recv(65536):
+                answer += piece
+        except ConnectionResetError:
+            pass
     head, _, body = answer.partition(b"\r\n\r\n")
     if b"transfer-encoding: chunked" in head.lower():
         body = unchunked(body)
