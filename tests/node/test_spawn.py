@@ -276,8 +276,8 @@ def test_oom_score() -> None:
 
 
 def test_a_start_is_cheap() -> None:
-    """Bounds are three times what a small shared machine needs, against changes of kind."""
-    for fields, limit in (({}, 0.5e-3), ({"oom_score_adj": 0}, 5e-3)):
+    """Wide bounds, against changes of kind: a fork costs what the memory of the process that runs the tests makes it."""
+    for fields, limit in (({}, 2e-3), ({"oom_score_adj": 0}, 25e-3)):
         one = launch("/bin/true", out=null(), **fields)
         begin = time.process_time()
         pids = [spawn(one) for _ in range(100)]
