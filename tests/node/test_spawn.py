@@ -276,7 +276,7 @@ def test_oom_score() -> None:
 
 
 def test_a_start_is_cheap() -> None:
-    """Wide bounds, against changes of kind: a fork costs what the memory of the process that runs the tests makes it."""
+    """Wide bounds, against changes of kind: a fork costs more the larger the process that runs the tests is."""
     for fields, limit in (({}, 2e-3), ({"oom_score_adj": 0}, 25e-3)):
         one = launch("/bin/true", out=null(), **fields)
         begin = time.process_time()
