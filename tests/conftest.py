@@ -11,3 +11,9 @@ import pytest
 def checkout() -> Path:
     """The directory with pyproject.toml, README.md and configs/."""
     return Path(__file__).parent.parent
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """Coroutines run on asyncio, as initsup itself does."""
+    return "asyncio"

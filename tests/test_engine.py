@@ -21,11 +21,6 @@ from tests.fake_node import FakeNode, Habit
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 class World:
     """An engine on a fake node."""
 

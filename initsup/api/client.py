@@ -24,10 +24,6 @@ JOURNAL = "journal.jsonl"
 FOR_ALL = ("/tmp", "/dev/shm", "/var/tmp")
 
 
-class Unanswered(InitsupError):
-    """The pod came to its end while it was asked."""
-
-
 def places() -> list[str]:
     """Where state directories may lie unless `--state-dir` says otherwise: `run` takes the first that it can use.
 

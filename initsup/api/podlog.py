@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 
 import anyio
 import msgspec
@@ -17,7 +15,7 @@ from initsup.core.facts import Running, Stopping
 from initsup.engine import Engine
 from initsup.errors import InitsupError
 from initsup.node.instances import attempt_of
-from initsup.node.logfile import line_time
+from initsup.node.logfile import line_time, utc
 from initsup.node.logread import Reader
 
 TEXT = "text/plain"
@@ -147,22 +145,13 @@ def _options(engine: Engine, request: Request) -> _Options:
 def _since(seconds: int | None, at: str) -> str:
     if seconds is not None:
         return line_time(time.time_ns() - seconds * 1_000_000_000).decode()
-    return _utc(at) if at else ""
+    try:
+        return utc(at) if at else ""
+    except ValueError:
+        raise bad_request(f"invalid value {at[:50]!r} for sinceTime: RFC 3339 is expected") from None
 
 
 def _stream(name: str) -> str:
     if name not in ("", "All", "Stdout", "Stderr"):
         raise Failure(422, f'stream: Unsupported value: "{name}": supported values: "All", "Stdout", "Stderr"')
     return "" if name == "All" else name.lower()
-
-
-def _utc(text: str) -> str:
-    """An RFC 3339 time with nine digits, in UTC."""
-    found = re.fullmatch(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)", text)
-    try:
-        if found is None:
-            raise ValueError
-        moment = datetime.fromisoformat(found[1] + found[3]).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise bad_request(f"invalid value {text[:50]!r} for sinceTime: RFC 3339 is expected") from None
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{(found[2] or '')[:9]:0<9}Z"

@@ -115,7 +115,7 @@ def _since(args: Namespace) -> str:
     import time
 
     from initsup.errors import UsageError
-    from initsup.node.logfile import line_time
+    from initsup.node.logfile import line_time, utc
     from initsup.spec.units import parse_duration
 
     try:
@@ -127,26 +127,12 @@ def _since(args: Namespace) -> str:
     if seconds and args.since_time:
         raise UsageError("at most one of `sinceTime` or `sinceSeconds` may be specified")
     if args.since_time:
-        return _utc(args.since_time)
+        try:
+            return utc(args.since_time)
+        except ValueError:
+            raise UsageError(f"invalid argument {args.since_time!r} for '--since-time': RFC 3339 is expected, "
+                             "such as 2026-01-02T03:04:05Z") from None  # fmt: skip
     return line_time(time.time_ns() - int(seconds * 1e9)).decode() if seconds else ""
-
-
-def _utc(text: str) -> str:
-    """An RFC 3339 time with nine digits, in UTC."""
-    import re
-    from datetime import UTC, datetime
-
-    from initsup.errors import UsageError
-
-    found = re.fullmatch(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)", text)
-    try:
-        if found is None:
-            raise ValueError
-        moment = datetime.fromisoformat(found[1] + found[3]).astimezone(UTC)
-    except ValueError:
-        raise UsageError(f"invalid argument {text!r} for '--since-time': RFC 3339 is expected, "
-                         "such as 2026-01-02T03:04:05Z") from None  # fmt: skip
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{(found[2] or '')[:9]:0<9}Z"
 
 
 def _target(args: Namespace) -> tuple[str, str | None]:

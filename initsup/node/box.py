@@ -41,7 +41,7 @@ from initsup.node.machine import Machine
 from initsup.node.mounts import KeptMounts, Mounts, View
 from initsup.node.promises import broken
 from initsup.node.reaper import Reaper
-from initsup.node.spawn import Launch, seal_descriptors, spawn
+from initsup.node.spawn import Launch, spawn
 from initsup.node.tree import Forest, KeptForest, Tree
 from initsup.node.volumes import KeptVolumes, Volumes
 from initsup.spec.pod import Container
@@ -320,7 +320,6 @@ class Boxes:
     def __init__(
         self, plan: Plan, state_dir: str, reaper: Reaper, pump: Pump, say: Callable[[str], None] = lambda _: None
     ) -> None:
-        seal_descriptors()
         _become_reaper()
         _raise_descriptor_limit(len(plan.members) * _FDS_EACH + _FDS_MORE)
         self.plan = plan

@@ -30,6 +30,21 @@ def line_time(nanoseconds: int) -> bytes:
     return b"%b.%09dZ" % (_second(seconds), rest)
 
 
+def utc(text: str) -> str:
+    """An RFC 3339 time as it stands in logs: nine digits, UTC. Raises ValueError when it is none."""
+    import re
+    from datetime import UTC, datetime
+
+    found = re.fullmatch(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)", text)
+    if found is None:
+        raise ValueError(f"no RFC 3339 time: {text!r}")
+    try:
+        moment = datetime.fromisoformat(found[1] + found[3]).astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(str(error)) from None
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{(found[2] or '')[:9]:0<9}Z"
+
+
 @lru_cache(maxsize=1)
 def _second(seconds: int) -> bytes:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)).encode()

@@ -13,11 +13,6 @@ from initsup.api.spdy import FIN, PING, RST_STREAM, SYN_REPLY, SYN_STREAM, Malfo
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 class Peer:
     """A client: bytes to send, bytes received."""
 

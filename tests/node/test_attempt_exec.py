@@ -15,11 +15,6 @@ from tests.node.attempt_world import LocalRunner, env, open_files, target
 pytestmark = [pytest.mark.anyio, pytest.mark.real]
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 def asking(*argv: str) -> Probe:
     return Probe(exec=ExecAction(command=argv), timeout_seconds=1)
 

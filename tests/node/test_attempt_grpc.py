@@ -30,11 +30,6 @@ pytestmark = pytest.mark.anyio
 Answer = Callable[[h2.connection.H2Connection, int, bytes], None]
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 class Health:
     """A gRPC server that gives this answer to every call; `calls` is what it was asked."""
 

@@ -19,7 +19,6 @@ from initsup.spec.probe import (
 from tests.node.attempt_world import (
     LocalRunner,
     Scripted,
-    certificate,
     env,
     free_port,
     open_files,
@@ -31,16 +30,6 @@ from tests.node.attempt_world import (
 )
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="session")
-def server_tls(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
-    return certificate(tmp_path_factory.mktemp("tls"))
 
 
 async def run(*argv: str) -> HookOutcome:

@@ -14,7 +14,6 @@ from initsup.spec.probe import HTTPGetAction, HTTPHeader, Probe
 from tests.node.attempt_world import (
     LocalRunner,
     Scripted,
-    certificate,
     free_port,
     open_files,
     response,
@@ -25,16 +24,6 @@ from tests.node.attempt_world import (
 )
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="session")
-def server_tls(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
-    return certificate(tmp_path_factory.mktemp("tls"))
 
 
 async def ask(port: int | str, **fields: object) -> Outcome:

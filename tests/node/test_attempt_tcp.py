@@ -20,11 +20,6 @@ from tests.node.attempt_world import LocalRunner, free_port, open_files, saying,
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 async def ask(port: int | str, host: str = "") -> Outcome:
     return await probe(LocalRunner(), target(), Probe(tcp_socket=TCPSocketAction(port=port, host=host)))
 

@@ -63,11 +63,6 @@ def _container(name: str, habit: Habit) -> Container:
     )
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @pytest.fixture(params=["fake", "real"])
 def bare(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Node]:
     if request.param == "fake":
