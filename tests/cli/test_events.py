@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import yaml
@@ -16,34 +17,54 @@ from tests.cli.sample import Object, event, events, pod
 Ended = Callable[..., Path]
 Running = Callable[..., FakeInitsup]
 
-# Ages of hours, so that they print the same however long the suite takes before it gets here.
-STARTED = event("Started", "Container started", 11 * 3600)
-FAILED = event("FailedMount", 'MountVolume.SetUp failed for volume "v"\n', 21 * 3600, kind="Warning", container="")
-BACK_OFF = event("BackOff", "Back-off restarting failed container app", 9 * 3600, count=3, kind="Warning")
-EVENTS = events(BACK_OFF, STARTED, FAILED)
-NOW = epoch("2026-03-01T12:00:00Z")
+
+class Told(NamedTuple):
+    """Three events, whose ages count from when the test begins: they print in minutes."""
+
+    started: Object
+    failed: Object
+    back_off: Object
+
+    @property
+    def all(self) -> Object:
+        return events(self.back_off, self.started, self.failed)
 
 
-def test_the_table_is_in_order_of_time(initsup: Initsup, ended: Ended) -> None:
-    assert initsup("events", "--state-dir", ended(pod(), EVENTS)).out == (
-        "LAST SEEN         TYPE      REASON        OBJECT         MESSAGE\n"
-        '21h               Warning   FailedMount   Pod/web        MountVolume.SetUp failed for volume "v"\n'
-        "11h               Normal    Started       Pod/web{app}   Container started\n"
-        "9h (x3 over 9h)   Warning   BackOff       Pod/web{app}   Back-off restarting failed container app\n"
+@pytest.fixture
+def told() -> Told:
+    return Told(
+        event("Started", "Container started", 4000),
+        event("FailedMount", 'MountVolume.SetUp failed for volume "v"\n', 7300, kind="Warning", container=""),
+        event("BackOff", "Back-off restarting failed container app", 1800, count=3, kind="Warning"),
     )
 
 
-def test_the_wide_table(initsup: Initsup, ended: Ended) -> None:
-    done = initsup("events", "-o", "wide", "--no-headers", "--state-dir", ended(pod(), events(BACK_OFF)))
+NOW = epoch("2026-03-01T12:00:00Z")
+
+
+def test_the_table_is_in_order_of_time(initsup: Initsup, ended: Ended, told: Told) -> None:
+    assert initsup("events", "--state-dir", ended(pod(), told.all)).out == (
+        "LAST SEEN           TYPE      REASON        OBJECT         MESSAGE\n"
+        '121m                Warning   FailedMount   Pod/web        MountVolume.SetUp failed for volume "v"\n'
+        "66m                 Normal    Started       Pod/web{app}   Container started\n"
+        "30m (x3 over 31m)   Warning   BackOff       Pod/web{app}   Back-off restarting failed container app\n"
+    )
+
+
+def test_the_wide_table(initsup: Initsup, ended: Ended, told: Told) -> None:
+    done = initsup("events", "-o", "wide", "--no-headers", "--state-dir", ended(pod(), events(told.back_off)))
     assert done.out.split("   ") == [
-        "9h (x3 over 9h)", "Warning", "BackOff", "Pod/web", "spec.containers{app}", "initsup, here",
-        "Back-off restarting failed container app", "9h", " 3", "  web.backoff\n",
+        "30m (x3 over 31m)", "Warning", "BackOff", "Pod/web", "spec.containers{app}", "initsup, here",
+        "Back-off restarting failed container app", "31m", "3", "  web.backoff\n",
     ]  # fmt: skip
 
 
-def test_of_one_type(initsup: Initsup, ended: Ended) -> None:
-    lines = initsup("events", "--types=Warning", "--state-dir", ended(pod(), EVENTS)).out.splitlines()
-    assert [line.split("   ")[-1].strip() for line in lines[1:]] == [FAILED["message"].strip(), BACK_OFF["message"]]
+def test_of_one_type(initsup: Initsup, ended: Ended, told: Told) -> None:
+    lines = initsup("events", "--types=Warning", "--state-dir", ended(pod(), told.all)).out.splitlines()
+    assert [line.split("   ")[-1].strip() for line in lines[1:]] == [
+        told.failed["message"].strip(),
+        told.back_off["message"],
+    ]
 
 
 def test_none(initsup: Initsup, ended: Ended) -> None:
@@ -51,9 +72,9 @@ def test_none(initsup: Initsup, ended: Ended) -> None:
     assert done == (0, "", "No events found.\n")
 
 
-def test_the_list(initsup: Initsup, ended: Ended) -> None:
-    place = ended(pod(), EVENTS)
-    wanted = {**EVENTS, "items": [FAILED, STARTED, BACK_OFF]}
+def test_the_list(initsup: Initsup, ended: Ended, told: Told) -> None:
+    place = ended(pod(), told.all)
+    wanted = {**told.all, "items": [told.failed, told.started, told.back_off]}
     assert json.loads(initsup("events", "-o", "json", "--state-dir", place).out) == wanted
     assert yaml.safe_load(initsup("events", "-o", "yaml", "--state-dir", place).out) == wanted
     assert (
@@ -64,18 +85,25 @@ def test_the_list(initsup: Initsup, ended: Ended) -> None:
     assert names == "event/web.failedmount\nevent/web.started\nevent/web.backoff\n"
 
 
-def test_watch_prints_what_is_new_or_happened_again(initsup: Initsup, running: Running, tmp_path: Path) -> None:
-    again = {**BACK_OFF, "count": 4}
-    lists = (events(STARTED), events(STARTED, BACK_OFF), events(STARTED, BACK_OFF), events(STARTED, again))
+def test_watch_prints_what_is_new_or_happened_again(
+    initsup: Initsup, running: Running, tmp_path: Path, told: Told
+) -> None:
+    again = {**told.back_off, "count": 4}
+    lists = (
+        events(told.started),
+        events(told.started, told.back_off),
+        events(told.started, told.back_off),
+        events(told.started, again),
+    )
     running(pod(), events=lists)
     lines = initsup("events", "-w", "--state-dir", tmp_path).out.splitlines()
     assert [line.split("   ")[0].strip() for line in lines] == [
-        "LAST SEEN", "11h", "9h (x3 over 9h)", "9h (x4 over 9h)"
+        "LAST SEEN", "66m", "30m (x3 over 31m)", "30m (x4 over 31m)"
     ]  # fmt: skip
 
 
-def test_watch_prints_single_events(initsup: Initsup, running: Running, tmp_path: Path) -> None:
-    running(pod(), events=(events(), events(STARTED), events(STARTED, BACK_OFF)))
+def test_watch_prints_single_events(initsup: Initsup, running: Running, tmp_path: Path, told: Told) -> None:
+    running(pod(), events=(events(), events(told.started), events(told.started, told.back_off)))
     documents = yaml.safe_load_all(initsup("events", "-w", "-o", "yaml", "--state-dir", tmp_path).out)
     assert [(one["kind"], one["reason"]) for one in documents if one] == [("Event", "Started"), ("Event", "BackOff")]
 
