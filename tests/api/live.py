@@ -50,7 +50,15 @@ class Live:
                 [sys.executable, "-X", "importtime", "-m", "initsup", *words],
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log,
             )  # fmt: skip
-        self.until(lambda: (self.state / "kubeconfig").exists() and (self.state / "api.sock").exists())
+        self.until(lambda: (self.state / "kubeconfig").exists() and self._listens())
+
+    def _listens(self) -> bool:
+        """A socket is there a moment before it can be connected to."""
+        try:
+            self.unix().close()
+        except (FileNotFoundError, ConnectionRefusedError):
+            return False
+        return True
 
     @property
     def imported(self) -> set[str]:
@@ -71,7 +79,11 @@ class Live:
     def unix(self) -> socket.socket:
         connection = socket.socket(socket.AF_UNIX)
         connection.settimeout(20)
-        connection.connect(str(self.state / "api.sock"))
+        try:
+            connection.connect(str(self.state / "api.sock"))
+        except OSError:
+            connection.close()
+            raise
         return connection
 
     def tcp(self) -> socket.socket:
@@ -117,14 +129,19 @@ class Live:
         return self.process.wait(20)
 
 
+def send(connection: socket.socket, data: bytes) -> None:
+    """Send as much as the other side wants to hear; what it has answered is there to be read in any case."""
+    try:
+        connection.sendall(data)
+    except (BrokenPipeError, ConnectionResetError):
+        pass
+
+
 def exchange(connection: socket.socket, data: bytes) -> tuple[int, bytes]:
     """Send, and read to the end; the answer's code and body."""
     answer = b""
     with connection:
-        try:
-            connection.sendall(data)
-        except OSError:  # it has heard enough; what it answered is still there to be read
-            pass
+        send(connection, data)
         try:
             while piece := connection.recv(65536):
                 answer += piece

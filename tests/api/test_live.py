@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.live import Live, descriptors, exchange
+from tests.api.live import Live, descriptors, exchange, send
 
 pytestmark = pytest.mark.real
 PODS = "/api/v1/namespaces/default/pods"
@@ -137,15 +137,14 @@ def test_plain_http_gets_nothing(live: Live) -> None:
     ],
 )
 def test_malformed_and_oversized_requests(live: Live, data: bytes, code: int) -> None:
-    connection = live.unix()
-    connection.sendall(data)
     answer = b""
-    try:
-        while b"\r\n" not in answer and (piece := connection.recv(4096)):
-            answer += piece
-    except ConnectionResetError:
-        pass
-    connection.close()
+    with live.unix() as connection:
+        send(connection, data)
+        try:
+            while b"\r\n" not in answer and (piece := connection.recv(4096)):
+                answer += piece
+        except ConnectionResetError:
+            pass
     assert answer.split()[1:2] == [str(code).encode()]
 
 
