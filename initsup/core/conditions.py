@@ -19,8 +19,8 @@ Clock = Callable[[float], str]
 def truths(plan: Plan, facts: Facts) -> dict[str, bool]:
     """Which pod conditions hold."""
     over = is_down(facts)
-    ended = facts.stop is not None and facts.stop.why in ("deadline", "evicted", "completed", "failed")
-    ready = not over and not ended and all(facts.containers[m.name].ready for m in _that_count(plan))
+    cut_short = facts.stop is not None and facts.stop.why in ("deadline", "evicted")
+    ready = not over and not cut_short and all(facts.containers[m.name].ready for m in _that_count(plan))
     gates = not plan.pod.spec.readiness_gates
     result = {
         "PodReadyToStartContainers": facts.volumes.state == "ready" and not over,

@@ -67,7 +67,7 @@ def decide(plan: Plan, facts: Facts, now: float) -> Decision:
     for member in plan.members.values():
         _look_after(plan, facts, member, now, todo)
     if not todo.actions:  # what has been decided may change who is next
-        _start(plan, facts, due, now, todo)
+        _start(facts, due, now, todo)
     return todo.decision()
 
 
@@ -228,7 +228,7 @@ def _reason_to_kill(plan: Plan, member: Member, container: ContainerFacts, now: 
     for kind in ("startup", "liveness"):
         probe = container.probes.get(kind)
         if probe is not None and probe.result is False:
-            grace = kill_grace(plan, member, container, kind)
+            grace = kill_grace(plan, member, kind)
             message = f"Container {member.name} failed {kind} probe{ending}"
             return _kill(member, container, now + grace, message, f"its {kind} probe failed", again)
     return None
@@ -262,7 +262,7 @@ def _probe(facts: Facts, member: Member, now: float, todo: _Todo) -> None:
 # -- 9: starting ----------------------------------------------------------------------------------------------------
 
 
-def _start(plan: Plan, facts: Facts, due: Startup, now: float, todo: _Todo) -> None:
+def _start(facts: Facts, due: Startup, now: float, todo: _Todo) -> None:
     for member in due.start:
         container = facts.containers[member.name]
         at = _may_start_at(container)

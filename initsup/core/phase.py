@@ -19,40 +19,27 @@ def phase(plan: Plan, facts: Facts, inits: tuple[ContainerStatus, ...], mains: t
     early = _phase_of_inits(plan, inits, initialized)
     if early:
         return early
-    running = waiting = stopped = succeeded = final = 0
-    for member, status in zip(plan.mains, mains, strict=True):
-        end = status.state.terminated
-        if status.state.running is not None:
-            running += 1
-        elif end is not None:
-            stopped += 1
-            succeeded += end.exit_code == 0
-            final += not _restartable(member, end)
-        elif status.last_state.terminated is not None:
-            stopped += 1
-            final += not _restartable(member, status.last_state.terminated)
-        else:
-            waiting += 1
-    sidecars = sum(s.state.running is not None for m, s in zip(plan.inits, inits, strict=True) if m.kind == "sidecar")
-    if waiting:
+    ends = [status.state.terminated or status.last_state.terminated for status in mains if status.state.running is None]
+    if None in ends:
         return "Pending"
-    if running + sidecars > 0:
+    if len(ends) < len(mains) or any(_is_running(m, s) for m, s in zip(plan.inits, inits, strict=True)):
         return "Running"
-    is_terminal = facts.stop is not None
-    if not is_terminal and stopped != final:
+    if facts.stop is None and any(_restartable(m, end) for m, end in zip(plan.mains, ends, strict=True)):
         return "Running"
-    return "Succeeded" if stopped == succeeded else "Failed"
+    succeeded = all(s.state.terminated is not None and s.state.terminated.exit_code == 0 for s in mains)
+    return "Succeeded" if succeeded else "Failed"
+
+
+def _is_running(member: Member, status: ContainerStatus) -> bool:
+    return member.kind == "sidecar" and status.state.running is not None
 
 
 def _phase_of_inits(plan: Plan, inits: tuple[ContainerStatus, ...], initialized: bool) -> str:
     pending = False
     for member, status in zip(plan.inits, inits, strict=True):
         end = status.state.terminated or (status.last_state.terminated if status.state.waiting is not None else None)
-        if member.kind == "sidecar":
-            if status.state.running is not None:
-                pending = pending or not initialized  # kubelet computes the phase before it fills in `started`
-            elif end is None:
-                pending = pending or not initialized
+        if member.kind == "sidecar":  # whose `started` kubelet fills in after it has computed the phase
+            pending = pending or (end is None and not initialized)
         elif end is None:
             pending = True
         elif end.exit_code != 0 and not _restartable(member, end):
@@ -60,8 +47,8 @@ def _phase_of_inits(plan: Plan, inits: tuple[ContainerStatus, ...], initialized:
     return "Pending" if pending else ""
 
 
-def _restartable(member: Member, end: ContainerStateTerminated) -> bool:
-    return end.reason == REMOVED or may_restart(member, end.exit_code)
+def _restartable(member: Member, end: ContainerStateTerminated | None) -> bool:
+    return end is not None and (end.reason == REMOVED or may_restart(member, end.exit_code))
 
 
 def published(plan: Plan, facts: Facts, so_far: str) -> tuple[str, str, str]:

@@ -118,7 +118,7 @@ def _container(plan: Plan, facts: Facts, member: Member, now: float, clock: Cloc
         state=state,
         last_state=last,
         ready=container.ready and (member.kind == "init" or state.running is not None),
-        started=container.started if member.kind != "init" else state.running is not None,
+        started=container.started,
         restart_count=max(attempt, 0),
         image=member.spec.image,
         container_id=_id(plan, member, attempt) if attempt >= 0 and not container.removed else "",
@@ -186,7 +186,7 @@ def _terminated(plan: Plan, member: Member, end: Exit | None, attempt: int, cloc
         return _NOT_SEEN
     message = end.message
     if message:
-        limit = 12288 // (len(plan.members) or 1)  # status_manager.go, normalizeStatus
+        limit = 12288 // len(plan.members)  # status_manager.go, normalizeStatus
         message = message.encode("utf-8", "surrogateescape")[:limit].decode("utf-8", "ignore")
     removed = end.reason == REMOVED
     return ContainerState(

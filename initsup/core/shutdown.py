@@ -12,7 +12,7 @@ from typing import Literal
 
 import msgspec
 
-from initsup.core.facts import ContainerFacts, Facts, Stopping
+from initsup.core.facts import Facts, Stopping
 from initsup.core.plan import Member, Plan
 from initsup.core.startup import is_alive
 
@@ -63,7 +63,7 @@ def is_turn_of(plan: Plan, facts: Facts, sidecar: Member) -> bool:
     )
 
 
-def kill_grace(plan: Plan, member: Member, container: ContainerFacts, probe: str = "") -> float:
+def kill_grace(plan: Plan, member: Member, probe: str) -> float:
     """Seconds of grace for a kill of this one container: the failed probe's own value, else the pod's."""
     for kind, spec in member.probes:
         if kind == probe and spec.termination_grace_period_seconds is not None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from initsup.core.actions import Finish, Refuse, Remove, RestartAll, Stop
+from initsup.core.actions import Finish, Prepare, Refuse, Remove, RestartAll, Stop
 from initsup.core.apply import apply, begin
 from initsup.core.events import (
     Began,
@@ -401,6 +401,11 @@ def test_retries_of_volumes(failures: int, delays: list[float]) -> None:
     assert apply(ONE, facts, VolumesReady(at=1e5)).volumes == Volumes(state="ready")
 
 
+def test_volumes_are_being_made() -> None:
+    facts = known(ONE, VolumeFailed(at=1, volume="v", message="no"), Began(at=2, action=Prepare()))
+    assert facts.volumes == Volumes(state="preparing", retry_at=1.5, delay=0.5, message="no")
+
+
 def test_finished() -> None:
     assert known(ONE, Began(at=0, action=Finish())).finished
 
@@ -437,16 +442,26 @@ def test_a_removed_container_keeps_its_count_and_nothing_else() -> None:
     facts = removed(Began(at=4, action=Remove()))
     gone = Exit(137, "RestartingAllContainers", 4, "The container is removed because RestartAllContainers in place", 4)
     for name in "isja":
-        found = facts.containers[name]
-        assert (found.state, found.attempt, found.last, found.removed) == (Waiting(), 0, gone, True)
-        assert not found.started
+        bare = ContainerFacts(attempt=0, last=gone, removed=True, ready=name in "ij")
+        assert facts.containers[name] == bare
 
 
 def test_readiness_of_removed_init_containers_stays_until_one_is_back() -> None:
     facts = removed(Began(at=4, action=Remove()))
     assert [name for name in "isja" if facts.containers[name].ready] == ["i", "j"]
     facts = removed(Began(at=4, action=Remove()), up("i", 5, attempt=1))
-    assert [name for name in "isja" if facts.containers[name].ready] == []
+    assert [facts.containers[name].ready for name in "isja"] == [False] * 4
+
+
+def test_errors_and_refusals_do_not_outlive_a_removal() -> None:
+    facts = known(
+        RESTARTS,
+        unstartable("i"),
+        Began(at=0, action=Refuse(container="i", attempt=0, delay=10, until=10)),
+        Began(at=3, action=RestartAll(trigger="a")),
+        Began(at=3, action=Remove()),
+    ).containers["i"]
+    assert (facts.error, facts.refused, facts.started, facts.ready) == (None, None, False, False)
 
 
 def test_one_that_was_never_started_is_not_removed() -> None:
@@ -460,6 +475,11 @@ def test_a_removed_container_that_cannot_be_created_stays_removed() -> None:
         Began(at=4, action=Remove()), unstartable("i", 5, reason="CreateContainerError", attempt=1)
     ).containers["i"]
     assert (facts.removed, facts.attempt, facts.state) == (True, 0, Waiting())
+
+
+def test_an_init_container_that_succeeds_while_its_pod_ends_is_ready() -> None:
+    facts = known(planned(inits=(container("i"),)), up("i"), StopAsked(at=1), died("i", 2))
+    assert facts.containers["i"].ready
 
 
 def test_ready_of_one_that_ends_with_its_pod_stays_for_the_conditions() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from initsup.core.actions import Prepare, Refuse, Remove, RestartAll, Start, Stop
+from initsup.core.actions import Prepare, Refuse, Remove, RestartAll, Signal, Start, Stop
 from initsup.core.apply import begin
 from initsup.core.decide import DEADLINE_MESSAGE, decide, stop_signal
 from initsup.core.events import Began, Evicted, RestartAsked, StopAsked, VolumeFailed
@@ -42,8 +42,10 @@ TIMED = planned(active_deadline_seconds=5)
 HOOKS = planned(container(lifecycle=hooks(post_start=True, pre_stop=True)), container("b"))
 LIVE = planned(container(liveness_probe=probe(period_seconds=2, failure_threshold=1)))
 BOTH = planned(container(liveness_probe=probe(period_seconds=2), readiness_probe=probe(period_seconds=3)))
+RESTARTER = container("a", restart_policy="Never", restart_policy_rules=(rule("RestartAllContainers", 42),))
+RESTARTER_B = container("b", restart_policy="Never", restart_policy_rules=(rule("RestartAllContainers", 42),))
 ALL = planned(
-    container("a", restart_policy="Never", restart_policy_rules=(rule("RestartAllContainers", 42),)),
+    RESTARTER,
     container("b", lifecycle=hooks(pre_stop=True)),
     inits=(container("i"),),
 )
@@ -90,6 +92,20 @@ COMPLETED = Began(at=2, action=Stop(why="completed", grace=30))
             ["signal a 15"],
             id="3: but their stop signal waits",
         ),
+        pytest.param(
+            BOTH,
+            [up(), probed(kind="readiness"), StopAsked(at=2)],
+            2,
+            ["kill a"],
+            id="3: liveness is not asked any more",
+        ),
+        pytest.param(
+            BOTH,
+            [up(), probed(kind="readiness"), StopAsked(at=2), killed(at=2), signalled(at=2)],
+            3,
+            ["probe a readiness"],
+            id="3: but readiness is",
+        ),
         # 4: one that is being ended for a reason of its own
         pytest.param(PAIR, [up(), up("b"), killed(restart=True)], 0, ["signal a 15"], id="4: it goes on"),
         pytest.param(
@@ -102,6 +118,13 @@ COMPLETED = Began(at=2, action=Stop(why="completed", grace=30))
         # 6: all containers at once
         pytest.param(ALL, [*ALL_RUN, died("a", 2, 42)], 2, ["restartall a"], id="6: an exit that matches"),
         pytest.param(ALL, [*ALL_RUN, died("a", 2, 41)], 2, [], id="6: not another"),
+        pytest.param(
+            planned(container("b", readiness_probe=probe()), RESTARTER),
+            [up("b"), up(), died("a", 2, 42)],
+            2,
+            ["restartall a"],
+            id="6: which comes before all else",
+        ),
         pytest.param(ALL, [*ALL_RUN, died("a", 2, 42), RESTARTING], 2, ["kill b"], id="6: the others are ended"),
         pytest.param(
             ALL,
@@ -410,19 +433,29 @@ def test_the_stop_signal(asked: Any, number: int) -> None:
 
 
 def test_every_action_has_a_reason() -> None:
-    plan = planned(
-        container(lifecycle=hooks(post_start=True, pre_stop=True), liveness_probe=probe(period_seconds=1)),
-        inits=(container("i"), sidecar()),
+    hooked_and_probed = container(
+        lifecycle=hooks(post_start=True, pre_stop=True), liveness_probe=probe(period_seconds=1)
     )
-    world = World(
-        plan, {"i": (Life(lasts=1, code=1), Life(lasts=1)), "s": Life(lasts=2)}, Evicted(at=30, message="full")
-    ).run()
-    assert {type(action).__name__ for _, action in world.actions} >= {
+    plan = planned(hooked_and_probed, RESTARTER_B, inits=(container("i"), sidecar()))
+    script = {
+        "i": (Life(lasts=1, code=1), Life(lasts=1)),
+        "s": Life(lasts=2),
+        "a": Life(on_stop=None),
+        "b": (Life(lasts=9, code=42), Life()),
+    }
+    world = World(plan, script, Evicted(at=30, message="full")).run()
+    kinds = {type(action).__name__ for _, action in world.actions}
+    assert kinds == {
+        "Prepare",
         "Start",
+        "Refuse",
         "Hook",
         "Probe",
+        "RestartAll",
+        "Remove",
         "Kill",
         "Signal",
         "Finish",
     }
+    assert {action.signal for action in world.acts(Signal)} == {15, 9}
     assert [action for _, action in world.actions if not action.reason] == []

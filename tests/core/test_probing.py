@@ -89,6 +89,9 @@ FRESH = ProbeFacts(due=5, since=4)
         ),
         pytest.param("readiness", {}, FRESH, "error", ProbeFacts(5), id="an error says nothing"),
         pytest.param(
+            "startup", {}, ProbeFacts(5, hold=True), "error", ProbeFacts(5, hold=True), id="nor does it release a hold"
+        ),
+        pytest.param(
             "readiness",
             {},
             ProbeFacts(5, result=True, last=False, run=2),

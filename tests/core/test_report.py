@@ -211,6 +211,15 @@ def json(status: PodStatus) -> dict[str, Any]:
             0,
             id="killed to start again in a pod that ends",
         ),
+        pytest.param(
+            planned(policy="OnFailure"),
+            [up(), killed(restart=True), died(at=1), refused("a", 1, 0)],
+            1,
+            "Completed/0",
+            "",
+            0,
+            id="refused with exit code 0 under OnFailure: it has ended",
+        ),
         pytest.param(ONE, [unstartable()], 0, "RunContainerError", "StartError/128", 0, id="could not be run"),
         pytest.param(
             ONE,
@@ -377,6 +386,7 @@ def test_one_that_could_not_be_run_started_in_1970() -> None:
 
 def test_one_that_never_ran_has_no_id() -> None:
     assert of(ONE).container_id == ""
+    assert of(ONE, up()).container_id == "initsup://u/a/0"
     assert of(planned(container(image="nginx"))).image == "nginx"
 
 
@@ -402,6 +412,7 @@ def test_errors_in_words() -> None:
         pytest.param("abcd", "x" * 4096, 3072, id="12 KiB are shared by all containers of the pod"),
         pytest.param("abcd", "é" * 2000, 1536, id="bytes count, and no character is cut"),
         pytest.param("abcdefg", "é" * 2000, 877, id="half a character is left out"),
+        pytest.param("a", "x" * 20000, 12288, id="one container: 12 KiB at most"),
     ],
 )
 def test_termination_messages_are_cut(mains: str, message: str, length: int) -> None:
@@ -409,6 +420,12 @@ def test_termination_messages_are_cut(mains: str, message: str, length: int) -> 
     ended = of(plan, (*up(), died(at=1, message=message))).state.terminated
     assert ended is not None
     assert ended.message == message[:length]
+
+
+def test_a_termination_message_that_is_no_text() -> None:
+    ended = of(NEVER, (*up(), died(at=1, message="a\udcffb"))).state.terminated
+    assert ended is not None
+    assert ended.message == "ab"
 
 
 def test_the_order_of_statuses() -> None:
@@ -490,6 +507,25 @@ def test_flags_of_an_init_container(happened: Happened, flags: tuple[bool, bool]
         ),
         pytest.param(SIDE, [up("s"), up(), died("s", 1)], "Running", id="a sidecar that has ended does not matter"),
         pytest.param(SIDE, [up("s"), died("s", 1)], "Pending", id="a sidecar that has ended before"),
+        pytest.param(SIDE, [up()], "Running", id="a sidecar that was never started beside a main container"),
+        pytest.param(TWO, [looping(), looping("b")], "Running", id="two in their back-off"),
+        pytest.param(TWO, [looping()], "Pending", id="one in its back-off, one not started"),
+        pytest.param(
+            planned(container("a", restart_policy="Always"), container("b"), policy="Never"),
+            [looping(), ran("b")],
+            "Running",
+            id="one in its back-off, one that has ended for good",
+        ),
+        pytest.param(TWO_NEVER, [unstartable(), ran("b"), COMPLETED], "Failed", id="one of two could not be run"),
+        pytest.param(
+            TWO, [looping(code=0), looping("b", 0), DELETED], "Succeeded", id="deleted: their last ends count"
+        ),
+        pytest.param(
+            planned(container("a"), container("b", restart_policy_rules=(rule("Restart", 0),), restart_policy="Never")),
+            [up("b"), died("b", 1), up()],
+            "Running",
+            id="one that ended beside one that runs",
+        ),
         pytest.param(
             planned(inits=(sidecar("s"), sidecar("t"))), [ran("s"), up("t")], "Pending", id="one of two sidecars is up"
         ),
@@ -645,6 +681,9 @@ def test_readiness_gates() -> None:
         pytest.param(INITS, [ran("i"), ran("j")], "True", id="when all have succeeded"),
         pytest.param(SIDE_PROBED, [up("s")], f"{INCOMPLETE}: [s]", id="a sidecar that has not started"),
         pytest.param(SIDE, [up("s")], "True", id="a sidecar that has"),
+        pytest.param(
+            planned(inits=(sidecar(readiness_probe=probe()),)), [up("s")], "True", id="a sidecar need not be ready"
+        ),
         pytest.param(SIDE, [up("s"), died("s", 1)], f"{INCOMPLETE}: [s]", id="a sidecar that is down"),
         pytest.param(SIDE, [up("s"), up(), died("s", 1)], "True", id="not when a main container runs"),
         pytest.param(SIDE, [up("s"), ran(), died("s", 1)], "True", id="or has ended"),

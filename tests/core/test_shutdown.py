@@ -113,7 +113,7 @@ def test_order_of_sidecars(ended: list[str], turns: str) -> None:
 def test_grace_of_one_kill(kind: str, grace: float) -> None:
     checks = {"liveness_probe": probe(termination_grace_period_seconds=3), "startup_probe": probe()}
     plan = planned(container(**checks), termination_grace_period_seconds=40)
-    assert kill_grace(plan, plan.members["a"], known(plan, up()).containers["a"], kind) == grace
+    assert kill_grace(plan, plan.members["a"], kind) == grace
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,11 @@ def graces(facts: Facts) -> tuple[float, float, bool]:
     ],
 )
 def test_grace_of_the_pod(asks: list[Any], expected: Any) -> None:
-    assert graces(known(PLAIN, up(), *asks)) == expected
+    facts = known(PLAIN, up(), *asks)
+    assert graces(facts) == expected
+    if isinstance(asks[0], StopAsked):
+        assert facts.deleted is not None
+        assert (facts.deleted.grace, facts.deleted.deadline, facts.deleted.force) == expected
 
 
 @pytest.mark.parametrize(
@@ -176,9 +180,11 @@ def test_grace_of_the_pod(asks: list[Any], expected: Any) -> None:
     [
         pytest.param(StopAsked(at=5, grace=8), 13, id="the pod's deadline comes before the kill's"),
         pytest.param(StopAsked(at=5, grace=80), 30, id="a kill's own deadline stays when it comes before"),
+        pytest.param(Evicted(at=5, message="full"), 6, id="an eviction"),
+        pytest.param(Began(at=5, action=Stop(why="deadline", grace=4)), 9, id="the deadline of the pod"),
     ],
 )
-def test_a_kill_must_be_done_by_the_pod_s_deadline(ask: StopAsked, deadline: float) -> None:
+def test_a_kill_must_be_done_by_the_pod_s_deadline(ask: Any, deadline: float) -> None:
     state: Any = known(PLAIN, up(), killed(restart=True), ask).containers["a"].state
     assert state.deadline == deadline
     assert state.restart is False

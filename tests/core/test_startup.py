@@ -104,6 +104,8 @@ def started(plan: Plan, *happened: Event | tuple[Event, ...]) -> list[str]:
         pytest.param(
             SIDE, [up("s"), killed("s")], [], id="a sidecar that is being killed does not let the next one start"
         ),
+        pytest.param(SIDE, [up("i")], ["s"], id="a sidecar that was passed over is started as well"),
+        pytest.param(TWO_INITS, [up("j")], [], id="an init container that was passed over is not"),
         pytest.param(LAST_IS_SIDE, [ran("i")], ["s"], id="the last init container may be a sidecar"),
         pytest.param(LAST_IS_SIDE, [ran("i"), up("s", 1)], ["a"], id="then the main containers come after it"),
         pytest.param(
