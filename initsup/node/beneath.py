@@ -78,13 +78,13 @@ def _target(link: int, path: str, links: int) -> str:
     return target
 
 
-def read_beneath(directory: str, path: str, *, as_root: bool = False) -> bytes:
-    """The content of a regular file below `directory` (`as_root`: see `open_beneath`).
+def read_beneath(directory: str, path: str, *, as_root: bool = False, most: int = -1) -> bytes:
+    """The content of a regular file below `directory` (`as_root`: see `open_beneath`), at most so many bytes of it.
 
     Raises OSError, also when it is no regular file.
     """
     with open(open_file_beneath(directory, path, as_root=as_root), "rb") as file:
-        return file.read()
+        return file.read(most)
 
 
 def open_file_beneath(directory: str, path: str, *, as_root: bool = False) -> int:

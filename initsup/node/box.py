@@ -6,6 +6,8 @@ beside it what probes, hooks and `exec` run.
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import itertools
 import os
 import resource
@@ -45,11 +47,14 @@ from initsup.node.spawn import Launch, spawn
 from initsup.node.tree import Forest, KeptForest, Tree
 from initsup.node.volumes import KeptVolumes, Volumes
 from initsup.spec.pod import Container
+from initsup.spec.settings import ImageMapping
 
 OnExit = Callable[[int], None]
 
 _FDS_EACH = 4
 _FDS_MORE = 256
+_FDS_SPARE = 24
+"""Descriptors that initsup keeps for itself: nothing is started with the last ones."""
 
 
 class KeptProcess(msgspec.Struct, frozen=True):
@@ -79,6 +84,7 @@ class KeptBoxes(msgspec.Struct, frozen=True):
     boxes: dict[str, KeptBox]
     processes: tuple[KeptProcess, ...]
     forest: KeptForest
+    images: dict[str, ImageMapping]
     volumes: KeptVolumes
     mounts: KeptMounts
     cgroups: KeptCgroups | None
@@ -176,6 +182,7 @@ class Box:
 
     def start(self, attempt: int, on_exit: OnExit) -> Process:
         """Start the main process of an instance. Raises CannotCreate, SpawnError, OSError; it leaves nothing then."""
+        _check_descriptors()
         self._launch = self._prepared(attempt)
         begin = self._start_on_terminal if self.spec.tty else self._start_on_pipes
         try:
@@ -204,6 +211,7 @@ class Box:
 
     def run(self, argv: tuple[str, ...], fds: tuple[int, ...], on_exit: OnExit, *, tty: bool = False) -> Process:
         """Run another command beside the main process. Raises SpawnError."""
+        _check_descriptors()
         return self._spawn(fds, argv, on_exit, terminal=tty)
 
     def close_input(self) -> None:
@@ -255,7 +263,7 @@ class Box:
         argv = env.command(self.spec, image, variables)
         uid = identity.uid if identity is not None and identity.uid is not None else os.geteuid()
         whole = env.complete(
-            asked, self.spec, variables, home=env.home_directory(uid, root or "/"), own=dict(os.environ)
+            asked, self.spec, variables, home=env.home_directory(uid, root or "/"), own=dict(os.environ), image=image
         )
         self._view = boxes.mounts.view(self.spec, variables, attempt)
         self._cgroup = boxes.cgroup(self.spec, attempt)
@@ -325,7 +333,7 @@ class Boxes:
         self.plan = plan
         self.reaper = reaper
         self.pump = pump
-        self.cwd = os.getcwd()
+        self.cwd = _directory()
         self.null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
         self.context = Context(uid=plan.pod.metadata.uid, machine=Machine())
         self.images = Images(plan.asked.settings, self.run_own, say)
@@ -365,6 +373,7 @@ class Boxes:
             boxes={name: box.handed_over(parcel) for name, box in self._boxes.items()},
             processes=tuple(process.handed_over(process in self._doomed) for process in processes),
             forest=self.forest.handed_over([process.tree for process in processes]),
+            images=self.images.handed_over(),
             volumes=self.volumes.handed_over(parcel),
             mounts=self.mounts.handed_over(parcel),
             cgroups=self._cgroups.handed_over() if self._cgroups is not None else None,
@@ -373,6 +382,7 @@ class Boxes:
     def resume(self, kept: KeptBoxes, on_exits: Mapping[int, OnExit]) -> dict[int, Process]:
         """Go on with what was handed over: the processes by their old numbers, as `on_exits` are."""
         self.cwd = kept.cwd
+        self.images.resume(kept.images)
         self.volumes.resume(kept.volumes)
         self.mounts.resume(kept.mounts)
         if kept.cgroups is not None:
@@ -501,6 +511,30 @@ def _become_reaper() -> None:
         from initsup.node.syscalls import become_subreaper
 
         become_subreaper()
+
+
+def _directory() -> str:
+    """Where containers start that ask for no other place: where initsup was started, if that is still there."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return "/"
+
+
+def _check_descriptors() -> None:
+    """Raises SpawnError when so few are left that initsup itself would soon be out of them."""
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    most = limit - _FDS_SPARE
+    if limit == resource.RLIM_INFINITY:
+        return
+    try:
+        last = fcntl.fcntl(0, fcntl.F_DUPFD_CLOEXEC, most)
+        os.close(last)
+    except OSError:
+        last = limit
+    # The lowest numbers are given out first: as long as that one is free, there never were more.
+    if last > most and len(os.listdir("/proc/self/fd")) > most:
+        raise SpawnError("pipe", errno.EMFILE, f"too many open files: initsup may have {limit} (ulimit -n)")
 
 
 def _raise_descriptor_limit(needed: int) -> None:

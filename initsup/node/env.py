@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from initsup.node import env_file
+from initsup.node.accounts import MOST_READ
 from initsup.node.beneath import read_beneath
 from initsup.node.failures import CannotCreate
 from initsup.node.fields import Context, FieldError, pod_field, resource_field
@@ -182,18 +183,21 @@ def complete(
     *,
     home: str,
     own: Mapping[str, str],
+    image: ImageMapping | None = None,
 ) -> dict[str, str]:
     """The whole environment: the declared `variables` over what every container has.
 
-    `home` is the user's home directory, `own` initsup's environment. Raises CannotCreate when a variable cannot be
-    handed over at all.
+    `home` is the user's home directory, `own` initsup's environment, `image` what is known about the image; None: what
+    the settings say about it. Raises CannotCreate when a variable cannot be handed over at all.
     """
     pod = manifest.pod
     result = {"PATH": PATH, "HOME": home, "HOSTNAME": hostname(pod)}
     if container.tty:
         result["TERM"] = "xterm"
     result.update((name, own[name]) for name in manifest.settings.inherit_env if name in own)
-    if (image := image_mapping(manifest.settings, container.image)) is not None:
+    if image is None:
+        image = image_mapping(manifest.settings, container.image)
+    if image is not None:
         result.update(image.env)
     result.update(variables)
     for name, value in variables.items():
@@ -211,7 +215,7 @@ def hostname(pod: Pod) -> str:
 def home_directory(uid: int, root: str = "/") -> str:
     """The home directory of a user after `etc/passwd` below `root`; "/" when it is not in there, as runc has it."""
     try:
-        text = read_beneath(root, "etc/passwd", as_root=True).decode(errors="surrogateescape")
+        text = read_beneath(root, "etc/passwd", as_root=True, most=MOST_READ).decode(errors="surrogateescape")
     except OSError:
         return "/"
     entries = (line.split(":") for line in text.split("\n"))

@@ -90,7 +90,7 @@ class Cache:
         try:
             if not self._is_trusted():
                 return None
-            with open(f"{self._directory}/archives/{key_of(archive)}", encoding="ascii") as file:
+            with open(f"{self._directory}/archives/{key_of(archive)}", encoding="utf-8") as file:
                 image = file.read(65)
         except (OSError, ValueError):
             return None
@@ -102,7 +102,7 @@ class Cache:
             return
         path = f"{self._directory}/archives/{key}"
         temporary = f"{path}.{os.getpid()}"
-        with open(temporary, "w", encoding="ascii") as file:
+        with open(temporary, "w", encoding="utf-8") as file:
             file.write(image)
         os.rename(temporary, path)
 

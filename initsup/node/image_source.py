@@ -6,11 +6,13 @@ links or modes has a meaning for the host: its members are ranges of bytes.
 
 from __future__ import annotations
 
-import io
 import os
 import posixpath
 import tempfile
-from typing import BinaryIO, Protocol, cast
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BufferedReader, RawIOBase
+from typing import Protocol
 
 from initsup.node.beneath import open_file_beneath
 from initsup.node.go_text import quote
@@ -24,31 +26,35 @@ _MOST_LINKS = 10
 class Source(Protocol):
     """The files of an image."""
 
-    def open(self, name: str) -> BinaryIO:
+    def open(self, name: str) -> BufferedReader:
         """The file of that name. Raises BadImage when there is none."""
 
     def __contains__(self, name: str) -> bool:
         """Whether there is such a file."""
 
 
-def open_source(path: str, scratch: str, limit: int) -> Source:
+@contextmanager
+def opened(path: str, scratch: str, limit: int) -> Iterator[Source]:
     """What is at `path`: a layout or an archive.
 
     What is in a compressed archive is written to a nameless file in the directory `scratch`; it must not have more than
     `limit` bytes. Raises BadImage and OSError.
     """
     if os.path.isdir(path):
-        return Layout(path)
-    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
-    plain = decompressed(file, scratch)
-    if plain is file:
-        return Archive(file)
-    copy, budget = tempfile.TemporaryFile(dir=scratch), Budget(limit)  # noqa: SIM115
-    for chunk in chunks(plain):
-        budget.spend(len(chunk))
-        copy.write(chunk)
-    copy.seek(0)
-    return Archive(cast(BinaryIO, copy))
+        yield Layout(path)
+        return
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        plain = decompressed(file, scratch)
+        if plain is file:
+            yield Archive(file)
+            return
+        with plain, tempfile.TemporaryFile(dir=scratch) as copy:
+            budget = Budget(limit)
+            for chunk in chunks(plain):
+                budget.spend(len(chunk))
+                copy.write(chunk)
+            copy.seek(0)
+            yield Archive(BufferedReader(copy.raw))
 
 
 def read_document(source: Source, name: str) -> bytes:
@@ -66,7 +72,7 @@ class Layout:
     def __init__(self, path: str) -> None:
         self._path = path
 
-    def open(self, name: str) -> BinaryIO:
+    def open(self, name: str) -> BufferedReader:
         """See Source."""
         try:
             return open(open_file_beneath(self._path, name), "rb")
@@ -80,7 +86,7 @@ class Layout:
 class Archive:
     """The members of a tar file, by name. Old `docker save` links equal layers to each other; this is followed."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BufferedReader) -> None:
         """Raises BadImage."""
         self._file = file
         self._ranges: dict[str, tuple[int, int]] = {}
@@ -96,12 +102,12 @@ class Archive:
             elif member.isreg():
                 self._ranges[name] = (member.offset_data, member.size)
 
-    def open(self, name: str) -> BinaryIO:
+    def open(self, name: str) -> BufferedReader:
         """See Source."""
         found = self._range(name)
         if found is None:
             raise BadImage(f"there is no {quote(name)} in the archive")
-        return io.BufferedReader(_Range(self._file.fileno(), *found), 2**20)
+        return BufferedReader(_Range(self._file.fileno(), *found), 2**20)
 
     def __contains__(self, name: str) -> bool:
         return self._range(name) is not None
@@ -115,7 +121,7 @@ class Archive:
         return self._ranges.get(name)
 
 
-class _Range(io.RawIOBase):
+class _Range(RawIOBase):
     """Some bytes of a file, on their own."""
 
     def __init__(self, fd: int, start: int, size: int) -> None:

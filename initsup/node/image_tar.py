@@ -5,14 +5,14 @@ tarfile reads the headers, and nothing else of it is used: it never writes anyth
 
 from __future__ import annotations
 
-import io
 import shutil
 import tarfile
 import tempfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO, BinaryIO, cast
+from io import BufferedIOBase, BufferedReader, RawIOBase
+from typing import IO, cast
 
 _LONGEST_HEADER = 64 * 2**10
 """Bytes of a header that tarfile reads as a whole (pax, GNU long names); a path has 4096 at most."""
@@ -62,19 +62,29 @@ class _Header(tarfile.TarInfo):
 
 
 class Verified:
-    """A file that is read once from start to end, counted and hashed meanwhile. Reading raises BadImage."""
+    """A tar file that is read once from start to end, counted and hashed meanwhile. Reading raises BadImage.
 
-    def __init__(self, file: BinaryIO, budget: Budget, algorithm: str) -> None:
+    Its last block is made whole with zeros that do not count: umoci writes layers that end with their last file.
+    """
+
+    def __init__(self, file: BufferedIOBase, budget: Budget, algorithm: str) -> None:
         import hashlib
 
         self._file = file
         self._budget = budget
         self._algorithm = algorithm
         self._hash = hashlib.new(algorithm)
+        self._is_over = False
+        self.size = 0
+        """Bytes that have been read."""
 
     def read(self, size: int) -> bytes:
         """At most so many bytes."""
         data = _read(self._file, size)
+        if not data and not self._is_over:
+            self._is_over = True
+            return bytes(-self.size % tarfile.BLOCKSIZE)
+        self.size += len(data)
         self._budget.spend(len(data))
         self._hash.update(data)
         return data
@@ -86,13 +96,13 @@ class Verified:
         return f"{self._algorithm}:{self._hash.hexdigest()}"
 
 
-def chunks(file: BinaryIO) -> Iterator[bytes]:
+def chunks(file: BufferedIOBase) -> Iterator[bytes]:
     """All of a file. Raises BadImage."""
     while chunk := _read(file, _CHUNK):
         yield chunk
 
 
-def _read(file: BinaryIO, size: int) -> bytes:
+def _read(file: BufferedIOBase, size: int) -> bytes:
     try:
         return file.read(size)
     except _BROKEN as error:
@@ -116,7 +126,7 @@ def members(file: Verified) -> Iterator[tuple[tarfile.TarInfo, Content]]:
             yield member, tar.extractfile(member) if member.isreg() else None
 
 
-def places(file: BinaryIO) -> Iterator[tarfile.TarInfo]:
+def places(file: BufferedReader) -> Iterator[tarfile.TarInfo]:
     """The members of a tar file that can be sought in. Raises BadImage."""
     with _said_plainly(), tarfile.open(fileobj=file, mode="r:", tarinfo=_Header, encoding="utf-8", errors=_ANY) as tar:
         yield from _walk(tar)
@@ -142,42 +152,41 @@ def _said_plainly() -> Iterator[None]:
         raise BadImage(f"it is no tar file that can be read: {error}") from None
 
 
-def decompressed(file: BinaryIO, scratch: str) -> BinaryIO:
+def decompressed(file: BufferedReader, scratch: str) -> BufferedIOBase:
     """What is in a file, which is compressed with gzip, zstd or not at all; `file` itself if it is not.
 
     `scratch` is a directory for a nameless file. Raises BadImage; so does reading.
     """
-    start = file.read(_MAGIC)
-    file.seek(-len(start), io.SEEK_CUR)
+    start = file.peek(_MAGIC)
     if start.startswith(_GZIP):
         import gzip
 
-        return cast(BinaryIO, gzip.GzipFile(fileobj=file))
-    return _from_zstd(file, scratch) if start == _ZSTD else file
+        return gzip.GzipFile(fileobj=file)
+    return _from_zstd(file, scratch) if start.startswith(_ZSTD) else file
 
 
-def _from_zstd(file: BinaryIO, scratch: str) -> BinaryIO:
+def _from_zstd(file: BufferedReader, scratch: str) -> BufferedIOBase:
     """By the standard library from Python 3.14 on, else by the program."""
     import importlib
 
     try:
-        return cast(BinaryIO, importlib.import_module("compression.zstd").ZstdFile(file))
+        return cast(BufferedIOBase, importlib.import_module("compression.zstd").ZstdFile(file))
     except ImportError:
         pass
     program = shutil.which("zstd")
     if program is None:
         raise BadImage("it is compressed with zstd, which needs Python 3.14 or the program zstd")
-    return cast(BinaryIO, io.BufferedReader(_Program([program, "-dcq"], file, scratch), 2**20))
+    return BufferedReader(_Program([program, "-dcq"], file, scratch), _CHUNK)
 
 
-class _Program(io.RawIOBase):
+class _Program(RawIOBase):
     """What a program makes of a file."""
 
-    def __init__(self, command: list[str], file: BinaryIO, scratch: str) -> None:
+    def __init__(self, command: list[str], file: BufferedReader, scratch: str) -> None:
         import subprocess
 
         with tempfile.TemporaryFile(dir=scratch) as copy:  # what follows the file in an archive is not for the program
-            shutil.copyfileobj(file, copy, 2**20)
+            shutil.copyfileobj(file, copy, _CHUNK)
             copy.seek(0)
             self._process = subprocess.Popen(command, stdin=copy, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
 
@@ -186,7 +195,7 @@ class _Program(io.RawIOBase):
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         assert self._process.stdout is not None
-        count = cast(io.BufferedReader, self._process.stdout).readinto(buffer)
+        count = cast(BufferedReader, self._process.stdout).readinto(buffer)
         if count == 0 and self._process.wait() != 0:
             raise BadImage("what zstd has compressed is broken")
         return count

@@ -57,7 +57,7 @@ class Tree:
                 self._dress_root(member)
             elif name == _OPAQUE:
                 self._clear_lower(directory)
-            elif name.startswith(_META):
+            elif name.startswith(_META) or directory.startswith(_META):
                 return  # aufs kept its own files there
             elif name.startswith(_WHITEOUT):
                 self._remove_lower(directory, name.removeprefix(_WHITEOUT), member.name)
@@ -248,10 +248,15 @@ class Tree:
         return fd
 
     def _existing(self, path: str) -> int | None:
+        """A descriptor of a directory; None where there is none. Raises OSError."""
         try:
-            return open_beneath(self._root, path, as_root=True)
+            fd = open_beneath(self._root, path, as_root=True)
         except (FileNotFoundError, NotADirectoryError):
             return None
+        if stat.S_ISDIR(os.fstat(fd).st_mode):
+            return fd
+        os.close(fd)
+        return None
 
     def _forget_near(self) -> None:
         if self._near is not None:
@@ -266,7 +271,7 @@ def _split(path: str) -> tuple[str, str]:
         raise BadImage(f"it has a name that leads out: {_shown(path)}")
     if len(os.fsencode(path)) > _LONGEST_NAME or "\0" in path:
         raise BadImage(f"it has a name that cannot be: {_shown(path)}")
-    if any(part.startswith(_WHITEOUT) for part in parts[:-1]):
+    if any(part.startswith(_WHITEOUT) for part in parts[:-1]) and not parts[0].startswith(_META):
         raise BadImage(f"it has something in a whiteout: {_shown(path)}")
     return "/".join(parts[:-1]), parts[-1] if parts else ""
 

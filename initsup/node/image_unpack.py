@@ -14,10 +14,11 @@ import sys
 
 import msgspec
 
+from initsup.node.go_text import quote
 from initsup.node.image_cache import Cache, key_of
 from initsup.node.image_config import Outcome
 from initsup.node.image_index import Chosen, choose, verify
-from initsup.node.image_source import Source, open_source
+from initsup.node.image_source import Source, opened
 from initsup.node.image_tar import BadImage, Budget, Verified, decompressed, members
 from initsup.node.image_tree import Tree
 from initsup.spec.settings import split_archive
@@ -40,9 +41,9 @@ def unpack(archive: str, directory: str, limit: int) -> Outcome:
         return Outcome(error=f"cannot use the cache of images {directory}: {why} (imageCache)")
     try:
         key = key_of(archive)
-        source = open_source(path, cache.scratch, limit)
-        chosen = choose(source, name, os.uname().machine)
-        notes = () if cache.find(chosen.id) else _make(cache, source, chosen, limit)
+        with opened(path, cache.scratch, limit) as source:
+            chosen = choose(source, name, os.uname().machine)
+            notes = () if cache.find(chosen.id) else _make(cache, source, chosen, limit)
         cache.remember(archive, key, chosen.id)
     except (BadImage, OSError) as error:
         said = (error.strerror or str(error)).lower() if isinstance(error, OSError) else str(error)
@@ -71,8 +72,8 @@ def _fill(tree: Tree, source: Source, chosen: Chosen, budget: Budget, scratch: s
     for layer in chosen.layers:
         verify(source, layer)
         tree.begin_layer()
-        with source.open(layer.name) as file:
-            stream = Verified(decompressed(file, scratch), budget, layer.diff_id.partition(":")[0])
+        with source.open(layer.name) as file, decompressed(file, scratch) as plain:
+            stream = Verified(plain, budget, layer.diff_id.partition(":")[0])
             for member, content in members(stream):
                 count += 1
                 if count > _MOST_MEMBERS:
@@ -80,6 +81,8 @@ def _fill(tree: Tree, source: Source, chosen: Chosen, budget: Budget, scratch: s
                 budget.spend(_COST)
                 budget.check(member.size if member.isreg() else 0)
                 tree.add(member, content)
+                if member.isreg() and member.offset_data + member.size > stream.size:
+                    raise BadImage(f"a layer ends within the file {quote(member.name)}")
             if (digest := stream.finish()) != layer.diff_id:
                 raise BadImage(f"its layer {layer.name} has the digest {digest} and should have {layer.diff_id}")
 

@@ -60,6 +60,14 @@ class Images:
         """Whether there is any image that may have to be unpacked."""
         return any(mapping.archive for mapping in self._settings.images.values())
 
+    def handed_over(self) -> dict[str, ImageMapping]:
+        """What a successor needs to know: what has been unpacked. What is being unpacked begins anew there."""
+        return self._there
+
+    def resume(self, kept: dict[str, ImageMapping]) -> None:
+        """Go on with what was handed over."""
+        self._there = dict(kept)
+
     def take_over(self, settings: SupervisorConfiguration) -> None:
         """Use changed settings from now on."""
         self._settings = settings
