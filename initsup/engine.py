@@ -224,7 +224,7 @@ class Engine:
         """Go on until the pod is finished."""
         import anyio
 
-        self._changed = anyio.Event()
+        self._changed = self._changed or anyio.Event()
         async with anyio.create_task_group() as tasks:
             self.node.tasks = tasks
             wake_at = self.step()
@@ -256,6 +256,10 @@ class Engine:
 
     async def change(self) -> None:
         """Wait until the next pass is over."""
+        if self._changed is None:  # the first is still to come
+            import anyio
+
+            self._changed = anyio.Event()
         await self._changed.wait()
 
     def take_over(self, asked: Manifest) -> tuple[str, ...]:

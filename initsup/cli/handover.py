@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import anyio
 import msgspec
 
 from initsup import __version__
@@ -79,7 +80,7 @@ class Succession:
     def __init__(
         self, engine: Engine, node: HostNode, state_dir: str, lock: int, door: Door, desk: Desk | None
     ) -> None:
-        self.variables: Callable[[], dict[str, str]] = dict
+        self.variables: Callable[[Parcel], dict[str, str]] = lambda _: {}
         """What else the new program shall find in its environment."""
         self._engine = engine
         self._node = node
@@ -87,7 +88,7 @@ class Succession:
         self._lock = lock
         self._door = door
         self._desk = desk
-        self._busy = False
+        self._alone = anyio.Lock()
 
     def by_signal(self) -> None:
         """Try it, and say it on the console when it could not be done."""
@@ -96,22 +97,16 @@ class Succession:
 
     async def attempt(self) -> str:
         """Replace the program. Returns only when that could not be done, and says why."""
-        if self._busy:
-            return "it is being replaced already"
-        self._busy = True
-        try:
-            return await self._rehearse() or await self._wait_for_hooks() or self._replace()
-        except Exception as problem:  # whatever is wrong with this is no reason to end the pod
-            return f"{type(problem).__name__}: {problem}"
-        finally:
-            self._busy = False
+        async with self._alone:  # who comes second has the same wish: the new program answers both
+            try:
+                return await self._rehearse() or await self._wait_for_hooks() or self._replace()
+            except Exception as problem:  # whatever is wrong with this is no reason to end the pod
+                return f"{type(problem).__name__}: {problem}"
 
     async def _try(self) -> None:
         self._node.console.say(f"cannot replace the program: {await self.attempt()}")
 
     async def _rehearse(self) -> str:
-        import anyio
-
         ended = anyio.Event()
         codes: list[int] = []
 
@@ -138,12 +133,14 @@ class Succession:
         return f"the new program {how} when it was tried{': ' * bool(said)}{said.rpartition(chr(10))[2]}"
 
     async def _wait_for_hooks(self) -> str:
-        import anyio
-
+        hooks = self._node.hooks()
+        if hooks:
+            self._node.console.say(f"before the program is replaced: waiting for {', '.join(hooks)}")
         with anyio.move_on_after(PATIENCE):
-            while self._node.hooks():
+            while hooks:
                 await self._engine.change()
-        return ", ".join(self._node.hooks())
+                hooks = self._node.hooks()
+        return f"{', '.join(hooks)} still ran after {PATIENCE:g}s" if hooks else ""
 
     def _replace(self) -> str:
         if self._engine.facts.finished:
@@ -151,7 +148,7 @@ class Succession:
         self._node.hold_signals()
         parcel = Parcel()
         try:
-            replace_program(self._pack(parcel), parcel, self.variables())
+            replace_program(self._pack(parcel), parcel, self.variables(parcel))
         except OSError as problem:
             return f"exec: {problem.strerror}"
         finally:

@@ -18,7 +18,7 @@ from initsup.errors import InitsupError
 from initsup.node.ground import require
 from initsup.node.handover import REHEARSAL, read, take_from_environment
 from initsup.node.leftovers import claim
-from initsup.node.sentinel import Sentinel, is_needed
+from initsup.node.sentinel import HANDED_OVER, Sentinel, is_needed
 from initsup.node.sentinel import start as start_sentinel
 
 if TYPE_CHECKING:
@@ -79,7 +79,9 @@ def run(args: Namespace) -> int:
     else:
         asked = _load(args)
         place = open_state_dir(args.state_dir, asked.pod.metadata.name, number)
-    sentinel = start_sentinel(number, sys.executable) if number and is_needed(dict(os.environ)) else None
+    # One that was handed over is taken on in any case: once its pipe is closed it ends everything.
+    wanted = HANDED_OVER in os.environ or (number and is_needed(dict(os.environ)))
+    sentinel = start_sentinel(number, sys.executable) if wanted else None
     code = 0
     try:
         while asked is not None:

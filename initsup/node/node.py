@@ -21,6 +21,7 @@ from initsup.core.events import (
     Event,
     Evicted,
     Hooked,
+    Looked,
     Probed,
     Signalled,
     Started,
@@ -303,6 +304,7 @@ class HostNode:
 
         def ended(_code: int, _signal: int) -> None:
             self._troubles[""] = "the sentinel was killed: if initsup is killed too, its containers go on"
+            self._events.append(Looked(at=_now()))  # so that it is told
 
         self._reaper.watch(pid, ended)
 
@@ -344,7 +346,7 @@ class HostNode:
 
     def hooks(self) -> list[str]:
         """The hooks that run: they must be neither cut short nor run twice, so they are not handed over."""
-        return [f"{one.container}: its {one.hook} hook runs" for one in self._under_way if isinstance(one, Hook)]
+        return [f"the {one.hook} hook of {one.container}" for one in self._under_way if isinstance(one, Hook)]
 
     def run_own(self, argv: tuple[str, ...], env: dict[str, str], fds: tuple[int, ...], on_exit: OnExit) -> Process:
         """Run something of initsup's own. Raises SpawnError."""

@@ -13,6 +13,7 @@ import os
 import signal
 
 from initsup.node import leftovers
+from initsup.node.handover import Parcel
 
 HANDED_OVER = "INITSUP_SENTINEL"
 """The variable by which a sentinel is kept across an exec of initsup itself: `PID:DESCRIPTOR`."""
@@ -40,9 +41,9 @@ class Sentinel:
         except ChildProcessError:
             pass
 
-    def hand_over(self) -> dict[str, str]:
+    def hand_over(self, parcel: Parcel) -> dict[str, str]:
         """Keep it across an exec of initsup; the variables that the new program must get."""
-        os.set_inheritable(self._fd, True)
+        parcel.keep(self._fd)
         return {HANDED_OVER: f"{self.pid}:{self._fd}"}
 
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -76,7 +77,7 @@ def descendants(process: psutil.Process | None = None) -> set[psutil.Process]:
 
 
 class Story:
-    """One `initsup run FILE…` with a state directory of its own.
+    """One `initsup run FILE…` with a state directory of its own, or with that of an earlier one.
 
     `wrapper` comes before the command (unshare, setpriv); `forks` says that the wrapper runs it as a child.
     """
@@ -90,8 +91,9 @@ class Story:
         forks: bool = False,
         cwd: Path | None = None,
         env: dict[str, str] | None = None,
+        state: Path | None = None,
     ) -> None:
-        self.state = home / "state"
+        self.state = state or home / "state"
         self.output = home / "output.log"
         self.forks = forks
         self.before = descendants()
@@ -202,7 +204,9 @@ class Story:
             if one is not None and one.poll() is None:
                 one.kill()
                 one.wait()
-        for stray in self.strays():
-            stray.kill()
+        while strays := self.strays():  # who forks faster than it is looked at is found again
+            for stray in strays:
+                with suppress(psutil.NoSuchProcess):
+                    stray.kill()
         for child in set(psutil.Process().children()) - self.before:
             child.wait()

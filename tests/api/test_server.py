@@ -1,0 +1,87 @@
+"""The control socket: what becomes of its clients when the program is replaced by another one."""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import Any
+
+import anyio
+import anyio.to_thread
+import msgspec
+import pytest
+
+from initsup.api.server import Client, KeptClient
+from initsup.node.handover import Parcel
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+def go_on(client: Client) -> Client:
+    """The client as the next program finds it: its descriptors stay open, while those of this one are closed."""
+    parcel = Parcel()
+    kept = msgspec.msgpack.decode(msgspec.msgpack.encode(client.handed_over(parcel)), type=KeptClient)
+    copies = {fd: os.dup(fd) for fd in parcel.descriptors}
+    fds = tuple(copies[fd] for fd in kept.fds)
+    client.close()
+    return Client.resume(msgspec.structs.replace(kept, connection=copies[kept.connection], fds=fds))
+
+
+def line_of(connection: socket.socket) -> dict[str, Any]:
+    with connection.makefile("rb") as stream:
+        answer: dict[str, Any] = msgspec.json.decode(stream.readline())
+        return answer
+
+
+async def test_a_slow_client_gets_the_rest_of_its_answer() -> None:
+    ours, theirs = socket.socketpair()
+    answer = {"text": "x" * 4_000_000}
+    client = Client(ours)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(client.send, answer)
+        await anyio.wait_all_tasks_blocked()
+        tasks.cancel_scope.cancel()
+    assert 0 < len(client.unsent) < 4_000_000
+    client = go_on(client)
+    with theirs:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(client.flush)
+            assert await anyio.to_thread.run_sync(line_of, theirs) == answer
+    client.close()
+
+
+async def test_a_request_that_has_come_in_halfway_is_understood() -> None:
+    ours, theirs = socket.socketpair()
+    reader, writer = os.pipe()
+    client = Client(ours)
+    with theirs:
+        socket.send_fds(theirs, [b'{"verb": '], [writer])
+        os.close(writer)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(client.receive)
+            await anyio.wait_all_tasks_blocked()
+            tasks.cancel_scope.cancel()
+        client = go_on(client)
+        theirs.sendall(b'"get"}\n')
+        assert await client.receive() == {"verb": "get"}
+        os.write(client.fds[0], b"through")
+        assert os.read(reader, 10) == b"through"
+    os.close(reader)
+    client.close()
+
+
+async def test_an_answer_that_was_given_is_not_given_again() -> None:
+    ours, theirs = socket.socketpair()
+    client = Client(ours)
+    await client.send({"same": 1})
+    client = go_on(client)
+    await client.send({"same": 1})
+    await client.send({"another": 2})
+    client.close()
+    with theirs:
+        assert theirs.recv(100) == b'{"same":1}\n{"another":2}\n'
