@@ -27,11 +27,23 @@ class Habit(msgspec.Struct, frozen=True):
     healthy: bool = True
 
 
-class FakeNode:
-    """Carries out actions in no time. `clock` stamps events; `faults` are raised as what a real node would tell."""
+class Fault(msgspec.Struct, frozen=True):
+    """The operating system refuses actions of this kind, `times` in a row (-1: always), with this message.
 
-    def __init__(self, habits: dict[str, Habit], clock: Callable[[], float]) -> None:
+    What a real node tells then: a volume, start or hook that failed, a probe without an answer, a signal that was lost.
+    """
+
+    kind: type
+    message: str = "resource temporarily unavailable"
+    times: int = 1
+
+
+class FakeNode:
+    """Carries out actions in no time. `clock` stamps events; `faults` are told as a real node would tell them."""
+
+    def __init__(self, habits: dict[str, Habit], clock: Callable[[], float], faults: tuple[Fault, ...] = ()) -> None:
         self.habits = habits
+        self.faults = {fault.kind: fault for fault in faults}
         self.clock = clock
         self.tasks: Any = None
         self.done: list[Action] = []
@@ -45,6 +57,9 @@ class FakeNode:
 
     def do(self, action: Action) -> Event | None:
         self.done.append(action)
+        if (fault := self.faults.get(type(action))) is not None and fault.times != 0:
+            self.faults[fault.kind] = msgspec.structs.replace(fault, times=fault.times - 1)
+            return self._fail(action, fault.message)
         match action:
             case actions.Prepare():
                 return events.VolumesReady(at=self.clock())
@@ -56,6 +71,23 @@ class FakeNode:
                 self._probe(action)
             case actions.Hook():
                 self._hook(action)
+        return None
+
+    def _fail(self, action: Action, message: str) -> Event | None:
+        """The event that closes an action that the system has refused."""
+        at = self.clock()
+        match action:
+            case actions.Prepare():
+                return events.VolumeFailed(at=at, volume="v", message=message)
+            case actions.Start(container=name, attempt=attempt):
+                reason: Any = "RunContainerError"
+                return events.StartFailed(at=at, container=name, attempt=attempt, reason=reason, message=message)
+            case actions.Signal(container=name, attempt=attempt, signal=number):
+                return events.Signalled(at=at, container=name, attempt=attempt, signal=number)
+            case actions.Probe(container=name, attempt=attempt, probe=probe):
+                self.post(events.Probed(at=at, container=name, attempt=attempt, probe=probe, outcome="error"))
+            case actions.Hook(container=name, attempt=attempt, hook=hook):
+                self.post(events.Hooked(at=at, container=name, attempt=attempt, hook=hook, ok=False, message=message))
         return None
 
     def collect(self) -> list[Event]:

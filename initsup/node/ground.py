@@ -1,11 +1,14 @@
-"""What the program stands on: three open descriptors, /proc and /dev/null. Looked at before anything else is done."""
+"""What the program stands on: open descriptors, /proc and /dev/null. Looked at before anything else is done."""
 
 from __future__ import annotations
 
 import os
+import resource
 import sys
 
 from initsup.errors import InitsupError
+
+FEWEST_DESCRIPTORS = 64
 
 
 def open_streams() -> None:
@@ -38,6 +41,9 @@ def lacking() -> str:
         os.close(os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC))
     except OSError as problem:
         return f"{os.devnull} cannot be opened ({problem.strerror}), from which containers read their stdin"
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    if 0 <= most < FEWEST_DESCRIPTORS:
+        return f"{most} open files are too few, {FEWEST_DESCRIPTORS} are needed at least (ulimit -n)"
     return ""
 
 
