@@ -18,6 +18,7 @@ class Habit(msgspec.Struct, frozen=True):
     """What a container does. `exits` at once with this code, or runs until a signal; `stubborn`: until SIGKILL.
 
     `missing`: its program is not there. `says`: its termination message. `healthy`: how its probes and hooks go.
+    `hanging`: its hooks never come to an end.
     """
 
     exits: int | None = None
@@ -25,6 +26,7 @@ class Habit(msgspec.Struct, frozen=True):
     missing: bool = False
     says: str = ""
     healthy: bool = True
+    hanging: bool = False
 
 
 class Fault(msgspec.Struct, frozen=True):
@@ -49,6 +51,7 @@ class FakeNode:
         self.done: list[Action] = []
         self.troubles: list[str] = []
         self._alive: dict[str, int] = {}
+        self._hanging: dict[str, actions.Hook] = {}
         self._events: list[Event] = []
         self._read, self._write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
@@ -131,6 +134,9 @@ class FakeNode:
         attempt = self._alive.pop(name)
         message = self.habits[name].says
         self.post(events.Died(at=self.clock(), container=name, attempt=attempt, code=code, message=message))
+        cut = self._hanging.pop(name, None)
+        if cut is not None:
+            self._hooked(cut, ok=False)
 
     def _signal(self, action: actions.Signal) -> Event:
         name = action.container
@@ -153,7 +159,14 @@ class FakeNode:
         )
 
     def _hook(self, action: actions.Hook) -> None:
-        ok = self._alive.get(action.container) == action.attempt and self.habits[action.container].healthy
+        habit = self.habits[action.container]
+        lives = self._alive.get(action.container) == action.attempt
+        if lives and habit.hanging:
+            self._hanging[action.container] = action
+        else:
+            self._hooked(action, ok=lives and habit.healthy)
+
+    def _hooked(self, action: actions.Hook, *, ok: bool) -> None:
         self.post(
             events.Hooked(at=self.clock(), container=action.container, attempt=action.attempt, hook=action.hook, ok=ok)
         )

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from initsup.node.box import Process
     from initsup.node.exec_attempt import Runner
 
+HOOK_CUT_OFF = (False, "the container has ended")
 STRAY_ROUNDS = 40
 STRAY_PATIENCE = 0.05
 """Seconds that each round of the last clean-up waits for a child to end."""
@@ -451,6 +452,9 @@ class HostNode:
         self._pump.finish(name)
         oom, message = instance.box.ended(attempt, code)
         self._events.append(Died(at=_now(), container=name, attempt=attempt, code=code, oom=oom, message=message))
+        for action in [one for one in self._under_way if isinstance(one, Hook)]:
+            if (action.container, action.attempt) == (name, attempt):  # told now: what follows may end the pod
+                self._hooked(action, HOOK_CUT_OFF)
 
     def _signal(self, action: Signal) -> Event:
         instance = self._instances.get(action.container)
@@ -488,25 +492,21 @@ class HostNode:
         )
 
     async def _hook(self, action: Hook) -> None:
-        from initsup.node.hook_attempt import HookOutcome, hook
+        from initsup.node.hook_attempt import hook
 
         hooks = self._plan.members[action.container].spec.lifecycle
         assert hooks is not None
         handler = hooks.post_start if action.hook == "postStart" else hooks.pre_stop
         assert handler is not None
         outcome = await self._attempt(action, lambda box: hook(self._runner(box), box.target, handler))
-        result = outcome if outcome is not None else HookOutcome(False, "the container has ended")
+        if action in self._under_way:
+            self._hooked(action, (outcome.ok, outcome.message) if outcome is not None else HOOK_CUT_OFF)
+
+    def _hooked(self, action: Hook, outcome: tuple[bool, str]) -> None:
         self._under_way.remove(action)
-        self.post(
-            Hooked(
-                at=_now(),
-                container=action.container,
-                attempt=action.attempt,
-                hook=action.hook,
-                ok=result.ok,
-                message=result.message,
-            )
-        )
+        ok, message = outcome
+        name, attempt = action.container, action.attempt
+        self.post(Hooked(at=_now(), container=name, attempt=attempt, hook=action.hook, ok=ok, message=message))
 
     async def _attempt(self, action: Probe | Hook, begin: Callable[[Box], Coroutine[Any, Any, Any]]) -> Any:
         """The outcome of an attempt; None when its container ended first."""

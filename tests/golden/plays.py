@@ -8,10 +8,6 @@ import msgspec
 
 from tests.sim import HookRun, Life, Script
 
-CANNOT_START = (
-    "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: "
-    "unable to start container process: "
-)
 NO_SUCH_FILE = 'exec: "/no/such/program": stat /no/such/program: no such file or directory'
 NOT_IN_PATH = 'exec: "no-such-program": executable file not found in $PATH'
 HOOK_FAILED = (
@@ -37,7 +33,7 @@ class Play(msgspec.Struct, frozen=True):
 
 
 def cannot_start(text: str) -> Life:
-    return Life(refuses=("RunContainerError", CANNOT_START + text))
+    return Life(refuses=("RunContainerError", text))
 
 
 def cannot_create(text: str) -> Life:

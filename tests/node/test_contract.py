@@ -40,6 +40,7 @@ HABITS = {
     "stubborn": Habit(stubborn=True),
     "missing": Habit(missing=True),
     "ill": Habit(healthy=False),
+    "slow": Habit(hanging=True),
 }
 
 
@@ -54,7 +55,7 @@ def _script(habit: Habit) -> tuple[str, ...]:
 
 def _container(name: str, habit: Habit) -> Container:
     ask = ExecAction(command=("true" if habit.healthy else "false",))
-    hook = LifecycleHandler(exec=ask)
+    hook = LifecycleHandler(exec=ExecAction(command=("sleep", "1000")) if habit.hanging else ask)
     return Container(
         name=name,
         command=_script(habit),
@@ -177,6 +178,17 @@ async def test_a_hook_closes_with_one_hooked(node: Node, name: str, ok: bool) ->
 async def test_a_hook_of_a_container_that_is_not_there_closes_as_failed(node: Node) -> None:
     node.do(Hook(container="stays", attempt=5, hook="preStop"))
     assert (await until(node, Hooked)).ok is False
+
+
+async def test_a_hook_that_the_end_of_its_container_cuts_off_closes_with_that_end(node: Node) -> None:
+    start(node, "slow")
+    node.do(Hook(container="slow", attempt=0, hook="preStop"))
+    node.do(Signal(container="slow", attempt=0, signal=9))
+    with anyio.fail_after(10):
+        while not (happened := node.collect()):
+            await anyio.wait_readable(node.fileno())
+    assert [type(event) for event in happened] == [Died, Hooked]
+    assert not any(event.ok for event in happened if isinstance(event, Hooked))
 
 
 async def test_what_is_posted_comes_out_and_wakes(node: Node) -> None:
