@@ -117,10 +117,10 @@ class Immutable(InitsupError):
 
 
 class Observer(Protocol):
-    """Somebody who wants to see what happens while it does: the console, systemd."""
+    """Somebody who wants to see what happens while it does: the console, systemd, clients that watch."""
 
     def happened(self, engine: Engine, notices: list[Notice]) -> None:
-        """A pass is over: facts have changed, and these notices were given."""
+        """Facts have changed, or time has passed, and these notices were given; nothing has been done about it yet."""
 
     def look_at(self, engine: Engine) -> float | None:
         """When it wants to be called again even if nothing happens."""
@@ -193,20 +193,25 @@ class Engine:
     # -- the loop ---------------------------------------------------------------------------------------------------
 
     def step(self) -> float | None:
-        """Decide and act until there is nothing to do; when to look again."""
+        """Decide and act until there is nothing to do; when to look again.
+
+        What has happened is told before anything is done about it: an end is seen also when the start that follows it
+        at once is part of the same step.
+        """
         while True:
+            self._tell()
             now = self.now()
             decision = decide(self.plan, self.facts, now)
             if not decision.actions:
-                self._tell()
                 return decision.wake_at
             for action in decision.actions:
                 self.happened(Began(at=now, action=action))
                 closing = None if isinstance(action, _RECORDED_ONLY) else self.node.do(action)
                 if closing is not None:
                     self.happened(closing)
-            self._tell()
-            self.happened(*self.node.collect())
+            if happened := self.node.collect():
+                self._tell()
+                self.happened(*happened)
 
     def happened(self, *events: Event) -> None:
         """Take events in: told, on file, applied."""

@@ -17,6 +17,7 @@ from initsup.engine import Engine
 from initsup.journal import Journal, replay
 from tests.build import container, planned, probe, sidecar
 from tests.fake_node import FakeNode, Habit
+from tests.sim import distinct
 
 pytestmark = pytest.mark.anyio
 
@@ -65,6 +66,48 @@ async def test_the_first_step_needs_no_event_loop(world) -> None:  # type: ignor
     it = world(planned(container("a")), a=Habit())
     assert it.engine.step() is None
     assert it.started() == ["a"]
+
+
+class Watcher:
+    """Notes what the containers show whenever it is told that something has happened."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    def happened(self, engine: Engine, notices: object) -> None:
+        for one in engine.pod()["status"]["containerStatuses"]:
+            kind, fields = next(iter(one["state"].items()))
+            self.seen.append(f"{fields.get('reason', kind)} {one['restartCount']}")
+
+    def look_at(self, engine: Engine) -> float | None:
+        return None
+
+
+@pytest.mark.parametrize(
+    ("habit", "states"),
+    [
+        pytest.param(
+            Habit(exits=1),
+            ["ContainerCreating 0", "running 0", "Error 0", "running 1", "Error 1"],
+            id="a failure and the restart that follows at once",
+        ),
+        pytest.param(
+            Habit(exits=0),
+            ["ContainerCreating 0", "running 0", "Completed 0", "running 1", "Completed 1"],
+            id="a completion and the restart that follows at once",
+        ),
+        pytest.param(
+            Habit(missing=True),
+            ["ContainerCreating 0", "RunContainerError 0", "RunContainerError 1"],
+            id="a start that failed, and failed again",
+        ),
+    ],
+)
+async def test_states_of_one_pass_are_seen(world, habit, states) -> None:  # type: ignore[no-untyped-def]
+    it, watcher = world(planned(container("a")), a=habit), Watcher()
+    it.engine.observers.append(watcher)
+    it.engine.step()
+    assert distinct(watcher.seen) == states
 
 
 async def test_a_request_to_stop_ends_the_run(world) -> None:  # type: ignore[no-untyped-def]

@@ -217,8 +217,7 @@ class Door:
                 from initsup.api.cluster import Cluster
 
                 self._cluster = Cluster(self._engine, self._state_dir)
-                assert self._tasks is not None
-                self._tasks.start_soon(self._cluster.store.follow)
+                self._engine.observers.append(self._cluster.store)
         return self._cluster
 
 

@@ -1,6 +1,6 @@
 """The control socket: one JSON object a line, answered by `api.routes`. Only root and the same user are heard.
 
-`watch` answers again after each change; `exec` runs a command on the descriptors that came with the request, and ends
+`watch` answers again at each change; `exec` runs a command on the descriptors that came with the request, and ends
 it when the client goes away. When the program is replaced by another one, its clients go with it and notice nothing:
 a request that is not answered by then is answered by the new program.
 """
@@ -20,11 +20,14 @@ from anyio.abc import TaskGroup
 from initsup import __version__
 from initsup.api.door import Door
 from initsup.api.routes import Refusal, answer, running_container
+from initsup.core.narrate import Notice
 from initsup.engine import Command, Engine
 from initsup.errors import InitsupError
 from initsup.node.handover import Parcel
 
 MAX_REQUEST = 1 << 20
+MAX_BACKLOG = 1 << 20
+"""Bytes that a client which watches may leave unread before it misses something."""
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 _encode = msgspec.json.Encoder().encode
 
@@ -54,14 +57,14 @@ class KeptDesk(msgspec.Struct, frozen=True):
 class Client:
     """One connection. `received` is the request as far as it has come in, `fds` came with it.
 
-    `last` is the last answer, `unsent` what the client has not taken of it.
+    `last` is the last answer, `unsent` what the client has not taken of this and those before.
     """
 
     def __init__(self, connection: socket.socket) -> None:
         self.connection = connection
         self.received = b""
         self.fds: list[int] = []
-        self.unsent: bytes | memoryview = b""
+        self.unsent = b""
         self.last = b""
         self.command: Command | None = None
         self.kept_command = -1
@@ -74,7 +77,7 @@ class Client:
             connection=parcel.keep(self.connection.fileno()),
             received=self.received,
             fds=tuple(map(parcel.keep, self.fds)),
-            unsent=bytes(self.unsent),
+            unsent=self.unsent,
             last=self.last,
             command=self.command.number if self.command is not None else -1,
         )
@@ -118,11 +121,11 @@ class Client:
         """Have an answer sent by the next `flush`, if it is another one than the last."""
         data = _encode(message) + b"\n"
         if data != self.last:
-            self.unsent = self.last = data
+            self.unsent += data
+            self.last = data
 
     async def flush(self) -> None:
-        """Send what is left of the last answer."""
-        self.unsent = memoryview(self.unsent)
+        """Send what has not been sent."""
         while self.unsent:
             try:
                 self.unsent = self.unsent[self.connection.send(self.unsent) :]
@@ -248,16 +251,37 @@ def _kubeconfig(door: Door) -> dict[str, Any]:
         return {"error": str(problem), "code": problem.exit_code}
 
 
+class _Watch:
+    """A client that watches, as an observer of the engine. A slow one misses what lies between."""
+
+    def __init__(self, client: Client, request: dict[str, Any]) -> None:
+        self._client = client
+        self._request = request
+
+    def happened(self, engine: Engine, notices: list[Notice]) -> None:
+        """Have the answer sent, if it has become another one."""
+        if len(self._client.unsent) < MAX_BACKLOG:
+            self._client.put(answer(engine, self._request))
+
+    def look_at(self, engine: Engine) -> float | None:
+        """What the engine does is enough."""
+        return None
+
+
 async def _watch(engine: Engine, client: Client, request: dict[str, Any]) -> None:
-    """The answer now, and again whenever it has become another one. A slow client misses what lies between."""
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(client.until_gone, tasks.cancel_scope)
-        while True:
+    """The answer now, and again whenever it has become another one."""
+    watch = _Watch(client, request)
+    engine.observers.append(watch)
+    try:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(client.until_gone, tasks.cancel_scope)
+            while not engine.facts.finished:
+                await client.send(answer(engine, request))
+                await engine.change()
             await client.send(answer(engine, request))
-            if engine.facts.finished:
-                tasks.cancel_scope.cancel()
-                return
-            await engine.change()
+            tasks.cancel_scope.cancel()
+    finally:
+        engine.observers.remove(watch)
 
 
 async def _exec(engine: Engine, client: Client, request: dict[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """The objects that clients see, each with a resourceVersion, and what has changed since a version.
 
-Made when the first client comes; then it looks at the engine whenever somebody asks or watches. Versions begin at the
-clock's milliseconds, so they do not go backwards when initsup is started again.
+Made when the first client comes; then it looks at the engine whenever somebody asks, and as long as somebody watches at
+each change. Versions begin at the clock's milliseconds, so they do not go backwards when initsup is started again.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import msgspec
 
 from initsup.api.failure import Failure
 from initsup.api.surroundings import config_maps, namespaces, node, secrets
+from initsup.core.narrate import Notice
 from initsup.engine import Engine
 
 HISTORY = 4096
@@ -88,13 +89,14 @@ class Store:
         if not self.closed:
             await self._changed.wait()
 
-    async def follow(self) -> None:
-        """Keep up with the engine as long as somebody watches, until cancelled."""
-        while not self.engine.facts.finished:
-            await self.engine.change()
-            if self._watchers or self.engine.facts.finished:
-                self.refresh()
-        self.refresh()
+    def happened(self, engine: Engine, notices: list[Notice]) -> None:
+        """Keep up with the engine, whose observer this is, as long as somebody watches."""
+        if self._watchers or engine.facts.finished:
+            self.refresh()
+
+    def look_at(self, engine: Engine) -> float | None:
+        """What the engine does is enough."""
+        return None
 
     def close(self) -> None:
         """Tell those who watch that nothing more will come."""

@@ -1,6 +1,6 @@
 """What `initsup run` says while it goes: which step runs, what ended and when it is tried again, who holds up the end.
 
-Each line comes from comparing the facts of two passes, so that it cannot disagree with `get`. On a terminal a last
+Each line comes from comparing facts with those before, so that it cannot disagree with `get`. On a terminal a last
 line that is rewritten tells, until the pod is ready and while it ends, what is being waited for.
 """
 
@@ -43,7 +43,7 @@ class Progress:
         self._said_at = engine.now()
 
     def happened(self, engine: Engine, notices: list[Notice]) -> None:
-        """A pass is over."""
+        """Say what is new."""
         plan, facts, before = engine.plan, engine.facts, self._before
         if before is None:
             self._say(_order(plan))
@@ -125,8 +125,6 @@ def _subject(notice: Notice) -> str:
 def _changes(plan: Plan, facts: Facts, member: Member, old: ContainerFacts, new: ContainerFacts) -> list[str]:
     """What has become of a container."""
     lines = []
-    if new.attempt > old.attempt and new.last is not None and _exit(old) is not new.last and not new.removed:
-        lines.append(f"{member.name}: {_ended(new.last)}")
     if new.attempt > old.attempt and not isinstance(new.state, Waiting):
         lines.append(f"{member.name}: started{_step(plan, member)}{_again(new)}")
     if isinstance(new.state, Exited) and new.state.exit is not _exit(old):

@@ -1,9 +1,10 @@
-"""The control socket: what becomes of its clients when the program is replaced by another one."""
+"""The control socket: clients that watch, and what becomes of clients when the program is replaced by another one."""
 
 from __future__ import annotations
 
 import os
 import socket
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -11,8 +12,16 @@ import anyio.to_thread
 import msgspec
 import pytest
 
-from initsup.api.server import Client, KeptClient
+from initsup.api.door import Door
+from initsup.api.server import MAX_BACKLOG, Client, Desk, KeptClient
+from initsup.api.sockets import bind_unix
+from initsup.core.events import RestartAsked, StopAsked
+from initsup.core.report import Where
+from initsup.engine import Engine
+from initsup.journal import Journal
 from initsup.node.handover import Parcel
+from tests.build import container, planned
+from tests.fake_node import FakeNode, Habit
 
 pytestmark = pytest.mark.anyio
 
@@ -85,3 +94,38 @@ async def test_an_answer_that_was_given_is_not_given_again() -> None:
     client.close()
     with theirs:
         assert theirs.recv(100) == b'{"same":1}\n{"another":2}\n'
+
+
+def sip(connection: socket.socket, most: int) -> bytes:
+    """Read until the other side has closed, but no more than this."""
+    data = b""
+    while len(data) < most and (piece := connection.recv(65536)):
+        data += piece
+    return data
+
+
+async def test_a_client_that_watches_and_does_not_read_costs_little_and_gets_the_last_word(tmp_path: Path) -> None:
+    plan = planned(container("a"))
+    node = FakeNode({"a": Habit()}, Engine.now)
+    engine = Engine(plan, node, Journal(str(tmp_path / "journal"), plan, 0.0), Where())
+    over, listener = anyio.Event(), bind_unix(str(tmp_path), "control.sock")
+    desk = Desk(engine, Door(engine, str(tmp_path)), listener)
+    with anyio.fail_after(60), listener, socket.socket(socket.AF_UNIX) as lazy:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(desk.serve, over)
+            lazy.connect(str(tmp_path / "control.sock"))
+            lazy.sendall(b'{"verb": "get", "watch": true}\n')
+            while not engine.observers:
+                await anyio.lowlevel.checkpoint()
+            tasks.start_soon(engine.run)
+            for number in range(2 * MAX_BACKLOG // len(msgspec.json.encode(engine.pod()))):
+                node.post(RestartAsked(at=engine.now(), container="a"))
+                while engine.facts.containers["a"].attempt < number:
+                    await engine.change()
+            node.post(StopAsked(at=engine.now()))
+            data = await anyio.to_thread.run_sync(sip, lazy, 4 * MAX_BACKLOG)
+            over.set()
+    node.close()
+    engine.journal.close()
+    assert len(data) < 2 * MAX_BACKLOG
+    assert msgspec.json.decode(data.splitlines()[-1])["status"]["containerStatuses"][0]["state"]["terminated"]
