@@ -21,11 +21,10 @@ from initsup.core.events import Began, Event, Looked, Probed, RestartAsked
 from initsup.core.facts import Facts
 from initsup.core.narrate import Notice, narrate
 from initsup.core.plan import Plan, plan
-from initsup.core.report import Where, report
+from initsup.core.report import Where, as_pod
 from initsup.core.startup import is_alive
 from initsup.errors import InitsupError
 from initsup.journal import Journal, KeptNotices, Notices, stamp
-from initsup.spec.base import to_dict
 from initsup.spec.manifest import Manifest
 
 if TYPE_CHECKING:
@@ -309,19 +308,8 @@ class Engine:
 
     def pod(self) -> dict[str, Any]:
         """The v1 Pod as it is now."""
-        pod = to_dict(self.plan.pod, defaults=True)
-        meta = pod["metadata"]
-        meta.setdefault("namespace", "default")
-        meta["creationTimestamp"] = self.clock(self.created)
-        if self.facts.deleted is not None:
-            meta["deletionTimestamp"] = self.clock(self.facts.deleted.at + self.facts.deleted.grace)
-            meta["deletionGracePeriodSeconds"] = int(self.facts.deleted.grace)
+        pod = as_pod(self.plan, self.facts, self.now(), self.clock, self.where, self.trouble())
         pod["spec"].setdefault("nodeName", self.host)
-        status = report(self.plan, self.facts, self.now(), self.clock, self.where)
-        pod["status"] = to_dict(status, defaults=True)
-        trouble = self.trouble()
-        if trouble:
-            meta.setdefault("annotations", {})["initsup.dev/degraded"] = "; ".join(trouble)
         return pod
 
     def events(self) -> dict[str, Any]:

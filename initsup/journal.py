@@ -2,7 +2,7 @@
 
 The file begins with a snapshot (pod, settings, facts) and goes on with one core event a line. When it has grown past
 `MAX_BYTES` it starts anew with the facts of that moment. Secrets and ConfigMaps are not in it. `replay` folds it back
-into facts, which is how the state of a run that was killed can still be told.
+into facts and Kubernetes events, which is how the state of a run that was killed can still be told.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import msgspec
 from initsup.core.apply import apply
 from initsup.core.events import Event
 from initsup.core.facts import Facts
-from initsup.core.narrate import Notice
+from initsup.core.narrate import Notice, narrate
 from initsup.core.plan import Plan, plan
 from initsup.spec.manifest import Manifest
 from initsup.spec.pod import Pod
@@ -132,18 +132,37 @@ def _write(fd: int, data: bytes) -> None:
         done += os.write(fd, data[done:])
 
 
-def replay(path: str) -> tuple[Plan, Facts, float]:
-    """The plan and facts at the end of a journal, and the wall time of monotonic zero.
+class Replay:
+    """What a journal tells: the facts at its end, and the events since it was begun.
 
-    A torn last line, as a kill leaves it, is not counted. Raises OSError, and msgspec.DecodeError for a file that is
-    no journal.
+    `wall` is the wall time of monotonic zero. A torn last line, as a kill leaves it, is not counted. Raises OSError,
+    and msgspec.DecodeError for a file that is no journal.
     """
-    with open(path, "rb") as file:
-        lines = file.read().split(b"\n")[:-1]
-    first = msgspec.json.decode(lines[0] if lines else b"", type=Snapshot)
-    asked = plan(Manifest(pod=first.pod, settings=first.settings))
-    decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(Event)
-    return asked, apply(asked, first.facts, *(decoder.decode(line) for line in lines[1:])), first.wall
+
+    def __init__(self, path: str) -> None:
+        with open(path, "rb") as file:
+            lines = file.read().split(b"\n")[:-1]
+            written = os.fstat(file.fileno()).st_mtime
+        first = msgspec.json.decode(lines[0] if lines else b"", type=Snapshot)
+        self.plan = plan(Manifest(pod=first.pod, settings=first.settings))
+        self.facts = first.facts
+        self.wall = first.wall
+        self.at = written - self.wall
+        """When it was written to for the last time (monotonic)."""
+        self.notices = Notices()
+        decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
+        for line in lines[1:]:
+            self.add(decoder.decode(line))
+
+    def add(self, event: Event) -> None:
+        """Take one more event in."""
+        for notice in narrate(self.plan, self.facts, event):
+            self.notices.add(notice, event.at + self.wall)
+        self.facts = apply(self.plan, self.facts, event)
+
+    def clock(self, at: float) -> str:
+        """A monotonic time as RFC 3339."""
+        return stamp(at + self.wall)
 
 
 class Kept(msgspec.Struct):

@@ -14,7 +14,7 @@ from initsup.core.actions import Start
 from initsup.core.events import StopAsked
 from initsup.core.report import Where, exit_code
 from initsup.engine import Engine
-from initsup.journal import Journal, replay
+from initsup.journal import Journal, Replay
 from tests.build import container, planned, probe, sidecar
 from tests.fake_node import FakeNode, Habit
 from tests.sim import distinct
@@ -122,8 +122,11 @@ async def test_the_journal_folds_back_into_the_same_facts(world) -> None:  # typ
     plan = planned(container("a", liveness_probe=probe()), inits=(container("i"),), policy="Never")
     it = world(plan, a=Habit(exits=4), i=Habit(exits=0))
     await run(it)
-    _, facts, _ = replay(it.path)
-    assert facts == it.engine.facts
+    again = Replay(it.path)
+    assert again.facts == it.engine.facts
+    assert [one["message"] for one in again.notices.as_list(plan.pod, "")["items"]] == [
+        one["message"] for one in it.engine.events()["items"]
+    ]
 
 
 async def test_a_journal_that_cannot_be_written_degrades_and_ends_nothing(world, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

@@ -17,7 +17,7 @@ from initsup.core.actions import Hook, Prepare, Probe, Signal, Start
 from initsup.core.events import StopAsked
 from initsup.core.report import Where, exit_code
 from initsup.engine import Engine
-from initsup.journal import Journal, replay
+from initsup.journal import Journal, Replay
 from tests.build import container, hooks, planned, probe
 from tests.fake_node import FakeNode, Fault, Habit
 from tests.sim import Life, World
@@ -144,7 +144,7 @@ async def test_a_journal_on_a_full_disk_degrades_and_heals(engine) -> None:  # t
     it.node.post(StopAsked(at=it.now(), by="test"))
     await run(it)
     assert it.trouble() == []
-    assert replay(it.journal._path)[1] == it.facts
+    assert Replay(it.journal._path).facts == it.facts
 
 
 def test_a_disk_that_fills_up_in_the_middle_of_a_line_leaves_none_torn(engine, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

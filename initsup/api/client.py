@@ -10,6 +10,7 @@ import json
 import os
 import socket
 import stat
+import time
 from collections.abc import Iterator
 from typing import IO, Any
 
@@ -21,6 +22,10 @@ KUBECONFIG = "kubeconfig"
 POD = "pod.json"
 EVENTS = "events.json"
 JOURNAL = "journal.jsonl"
+LOCK = "lock"
+"""Held as long as initsup lives; in it stands the number of what it has started (`node.leftovers`), until it ends."""
+LETS_GO = 2.0
+"""Seconds that initsup has to end once it talks no more."""
 FOR_ALL = ("/tmp", "/dev/shm", "/var/tmp")
 
 
@@ -90,17 +95,19 @@ def get_events(state_dir: str) -> dict[str, Any]:
 def watch(state_dir: str, what: str = "pod") -> Iterator[dict[str, Any]]:
     """The pod ("pod") or the EventList ("events") now and after each change, until initsup ends."""
     verb, file = ("get", POD) if what == "pod" else ("events", EVENTS)
-    told = False
+    told: dict[str, Any] = {}
     try:
         with _ask(state_dir, {"verb": verb, "watch": True}) as stream:
             for line in stream:
                 if line.endswith(b"\n"):
-                    told = True
-                    yield _checked(json.loads(line))
+                    told = _checked(json.loads(line))
+                    yield told
     except OSError:  # nobody is there, or initsup ended in the middle
         pass
-    if not told:
-        yield _read(state_dir, file)
+    _until_free(state_dir)
+    last = _read(state_dir, file)
+    if last != told:
+        yield last
 
 
 def call(state_dir: str, verb: str, **arguments: Any) -> dict[str, Any]:
@@ -201,12 +208,18 @@ def _read(state_dir: str, file: str) -> dict[str, Any]:
         pass
     if _is_held(state_dir):
         raise InitsupError(f"initsup is starting in {state_dir} and does not answer yet")
-    journal = os.path.join(state_dir, JOURNAL)
-    if file == POD and os.path.exists(journal):
-        from initsup.api.routes import killed_pod
+    if os.path.exists(os.path.join(state_dir, JOURNAL)):
+        from initsup.api.lost import lost_events, lost_pod
 
-        return killed_pod(journal)
+        return lost_pod(state_dir) if file == POD else lost_events(state_dir)
     raise InitsupError(f"no pod found in {state_dir}")
+
+
+def _until_free(state_dir: str) -> None:
+    """An initsup that is just ending lets go of one thing after the other."""
+    deadline = time.monotonic() + LETS_GO
+    while _is_held(state_dir) and time.monotonic() < deadline:
+        time.sleep(0.01)
 
 
 def _is_held(state_dir: str) -> bool:
@@ -214,7 +227,7 @@ def _is_held(state_dir: str) -> bool:
     import fcntl
 
     try:
-        lock = os.open(os.path.join(state_dir, "lock"), os.O_RDONLY | os.O_CLOEXEC)
+        lock = os.open(os.path.join(state_dir, LOCK), os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return False
     try:

@@ -140,21 +140,3 @@ _ROUTES = {
     "signal": _signal,
     "facts": _facts,
 }
-
-
-def killed_pod(journal: str) -> dict[str, Any]:
-    """The v1 Pod of a run that ended without a word, told from its journal: what lived then is lost now."""
-    from initsup.core.report import report
-    from initsup.journal import replay, stamp
-    from initsup.spec.base import to_dict
-
-    plan, facts, zero = replay(journal)
-
-    def clock(at: float) -> str:
-        return stamp(at + zero)
-
-    pod = to_dict(plan.pod, defaults=True)
-    pod["metadata"]["creationTimestamp"] = clock(facts.began_at)
-    pod["status"] = to_dict(report(plan, facts, float("inf"), clock), defaults=True)
-    pod["metadata"].setdefault("annotations", {})["initsup.dev/degraded"] = "initsup was killed, this is its last word"
-    return pod

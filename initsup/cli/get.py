@@ -123,8 +123,8 @@ class _Rows:
         self._header, self._last = False, shown
 
     def _warn(self, meta: dict[str, Any]) -> None:
-        """Say on stderr, once, that initsup itself does not work as it should."""
+        """Say on stderr, once, that initsup itself does not work as it should, or ended so."""
         trouble = (meta.get("annotations") or {}).get("initsup.dev/degraded", "")
         if trouble and trouble != self._warned:
-            print(f"Warning: pod {meta['name']} is degraded: {trouble}", file=sys.stderr)
+            print(f"Warning: pod {meta['name']}: {trouble}", file=sys.stderr)
         self._warned = trouble

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import os
 
-from initsup.api.client import EVENTS, JOURNAL, POD, places
+from initsup.api.client import EVENTS, JOURNAL, LOCK, POD, places
 from initsup.errors import InitsupError
 
-_LOCK = "lock"
 _KEEP = "name one by --state-dir"
 
 
@@ -27,7 +26,7 @@ class StateDir:
         os.makedirs(self.path, 0o700, exist_ok=True)
         os.chmod(self.path, 0o700)
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-        self.lock = os.open(os.path.join(self.path, _LOCK), flags, 0o600)
+        self.lock = os.open(os.path.join(self.path, LOCK), flags, 0o600)
         try:
             self._take()
             self.ended = self._end_others()

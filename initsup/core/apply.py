@@ -10,6 +10,8 @@ from msgspec.structs import replace
 from initsup.core import actions, events
 from initsup.core.conditions import truths
 from initsup.core.facts import (
+    UNSEEN,
+    UNSEEN_MESSAGE,
     Condition,
     ContainerFacts,
     Exit,
@@ -27,7 +29,8 @@ from initsup.core.facts import (
 from initsup.core.plan import Member, Plan
 from initsup.core.probing import begun, folded, is_ready, is_started, schedule
 from initsup.core.restart import REMOVED, REMOVED_MESSAGE, next_back_off
-from initsup.core.shutdown import SIGKILL
+from initsup.core.shutdown import SIGKILL, is_down
+from initsup.core.startup import is_alive
 
 VOLUME_RETRY = (0.5, 122.0)
 """Seconds before a failed volume is tried again: first, and at most (volume/util/nestedpendingoperations)."""
@@ -185,6 +188,18 @@ def _evicted(plan: Plan, facts: Facts, event: events.Evicted) -> Facts:
         return facts
     stop = Stop(at=event.at, deadline=event.at + 1.0, why="evicted", grace=1.0, message=event.message)
     return _stopping(plan, facts, stop)
+
+
+def _lost(plan: Plan, facts: Facts, event: events.Lost) -> Facts:
+    """What lived is gone, nobody saw how, and nothing starts again. A pod that was over stays as it was."""
+    if not is_down(facts):
+        facts = _stopping(plan, facts, Stop(at=event.at, deadline=event.at, why="lost", grace=0.0))
+    for name, container in facts.containers.items():
+        if is_alive(container):
+            since = container.state.since if isinstance(container.state, Running | Stopping) else None
+            end = Exit(128 + SIGKILL, UNSEEN, event.at, message=UNSEEN_MESSAGE, started_at=since)
+            facts = _put(facts, plan.members[name], replace(container, state=Exited(end), before=None))
+    return replace(facts, finished=True)
 
 
 def _restart_asked(plan: Plan, facts: Facts, event: events.RestartAsked) -> Facts:
@@ -375,6 +390,7 @@ _RULES: dict[type, Callable[[Plan, Facts, Any], Facts]] = {
     events.Signalled: _signalled,
     events.StopAsked: _stop_asked,
     events.Evicted: _evicted,
+    events.Lost: _lost,
     events.RestartAsked: _restart_asked,
     events.Looked: _looked,
 }

@@ -113,6 +113,12 @@ class Evicted(Happened, frozen=True):
     message: str
 
 
+class Lost(Happened, frozen=True):
+    """The supervisor has ended in the middle of it all, without a word. Told by nobody: it is put at the end of a
+    journal that is read afterwards, with the time of what is known last.
+    """
+
+
 class RestartAsked(Happened, frozen=True):
     """A container shall be restarted, whatever its policy says. `by` is why: "restart asked for", for example."""
 
@@ -136,6 +142,7 @@ Event = (
     | Signalled
     | StopAsked
     | Evicted
+    | Lost
     | RestartAsked
     | Looked
 )

@@ -12,7 +12,11 @@ import msgspec
 
 ProbeKind = Literal["startup", "liveness", "readiness"]
 HookKind = Literal["postStart", "preStop"]
-StopReason = Literal["deleted", "deadline", "evicted", "completed", "failed"]
+StopReason = Literal["deleted", "deadline", "evicted", "completed", "failed", "lost"]
+
+UNSEEN = "ContainerStatusUnknown"
+"""Reason of an end that nobody saw, with exit code 137 (pkg/kubelet/status/status_manager.go, TerminatePod)."""
+UNSEEN_MESSAGE = "The container could not be located when the pod was terminated"
 
 
 class Fact(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -155,7 +159,8 @@ class Volumes(Fact, frozen=True):
 
 
 class Stop(Fact, frozen=True):
-    """The pod is being ended. `why`: deleted, deadline, evicted, completed (all is done), failed (an init container).
+    """The pod is being ended. `why`: deleted, deadline, evicted, completed (all is done), failed (an init container),
+    lost (the supervisor was killed).
 
     `grace` in seconds, `deadline` is its end. `force`: no grace, no hooks, SIGKILL at once.
     """

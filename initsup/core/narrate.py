@@ -12,8 +12,10 @@ import msgspec
 
 from initsup.core import actions, events
 from initsup.core.facts import ContainerFacts, Exited, Facts, Running, Stopping
+from initsup.core.phase import LOST_MESSAGE
 from initsup.core.plan import Plan
 from initsup.core.probing import is_early
+from initsup.core.shutdown import is_down
 
 
 class Notice(msgspec.Struct, frozen=True):
@@ -34,6 +36,8 @@ def narrate(plan: Plan, before: Facts, event: events.Event) -> tuple[Notice, ...
         return (Notice("Warning", "FailedMount", text),)
     if isinstance(event, events.Evicted):
         return (Notice("Warning", "Evicted", event.message),) if before.stop is None else ()
+    if isinstance(event, events.Lost):
+        return () if is_down(before) else (Notice("Warning", "NodeNotReady", LOST_MESSAGE),)
     if not isinstance(event, events.Started | events.StartFailed | events.Probed | events.Hooked):
         return ()
     if before.containers[event.container].attempt != event.attempt:

@@ -11,6 +11,8 @@ from initsup.core.restart import REMOVED, may_restart
 from initsup.core.shutdown import is_down
 from initsup.spec.status import ContainerStateTerminated, ContainerStatus
 
+LOST_MESSAGE = "initsup was killed or has crashed, and nothing is known of the pod since"
+
 
 def phase(plan: Plan, facts: Facts, inits: tuple[ContainerStatus, ...], mains: tuple[ContainerStatus, ...]) -> str:
     """The phase that follows from the containers (kubelet_pods.go, getPhase)."""
@@ -63,6 +65,8 @@ def published(plan: Plan, facts: Facts, so_far: str) -> tuple[str, str, str]:
         return "Failed", "DeadlineExceeded", stop.message
     if stop.why == "evicted":
         return "Failed", "Evicted", stop.message
+    if stop.why == "lost":  # as a pod whose node is gone (node_lifecycle_controller.go and podgc/gc_controller.go)
+        return "Failed", "NodeLost", LOST_MESSAGE
     return (so_far if so_far in ("Succeeded", "Failed") else "Failed"), "", ""
 
 

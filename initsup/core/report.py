@@ -7,16 +7,18 @@ Everything here is derived when asked for and never stored. Source: pkg/kubelet/
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
 
 from initsup.core.conditions import Clock, conditions
-from initsup.core.facts import ContainerFacts, Exit, Exited, Facts, Running, Stopping
+from initsup.core.facts import UNSEEN, UNSEEN_MESSAGE, ContainerFacts, Exit, Exited, Facts, Running, Stopping
 from initsup.core.phase import phase, published
 from initsup.core.plan import Member, Plan
 from initsup.core.restart import REMOVED, REMOVED_MESSAGE, SEEN_AS_ENDED, failed, may_restart
 from initsup.core.shutdown import is_down
+from initsup.spec.base import to_dict
 from initsup.spec.status import (
     ContainerState,
     ContainerStateRunning,
@@ -34,13 +36,7 @@ DEADLINE_EXIT = 124
 """Exit code of initsup when activeDeadlineSeconds ended the pod, as timeout(1) has it."""
 
 _NOT_SEEN = ContainerState()
-_UNSEEN_END = ContainerState(
-    terminated=ContainerStateTerminated(
-        exit_code=137,
-        reason="ContainerStatusUnknown",
-        message="The container could not be located when the pod was terminated",
-    )
-)
+_UNSEEN_END = ContainerState(terminated=ContainerStateTerminated(exit_code=137, reason=UNSEEN, message=UNSEEN_MESSAGE))
 
 
 class Where(msgspec.Struct, frozen=True):
@@ -55,7 +51,7 @@ def report(plan: Plan, facts: Facts, now: float, clock: Clock, where: Where = Wh
     inits = tuple(_container(plan, facts, m, now, clock) for m in plan.inits)
     mains = tuple(_container(plan, facts, m, now, clock) for m in plan.mains)
     so_far = phase(plan, facts, inits, mains)
-    inner = "Failed" if facts.stop is not None and facts.stop.why in ("deadline", "evicted") else so_far
+    inner = "Failed" if facts.stop is not None and facts.stop.why in ("deadline", "evicted", "lost") else so_far
     shown, reason, message = published(plan, facts, so_far)
     if is_down(facts):
         inits, mains = _written_off(plan, inits, mains)
@@ -73,6 +69,21 @@ def report(plan: Plan, facts: Facts, now: float, clock: Clock, where: Where = Wh
         container_statuses=tuple(sorted(mains, key=lambda status: status.name)),
         qos_class=where.qos_class,
     )
+
+
+def as_pod(plan: Plan, facts: Facts, now: float, clock: Clock, where: Where, trouble: list[str]) -> dict[str, Any]:
+    """The v1 Pod at `now`. `trouble`: what does not work as it should, which an annotation tells."""
+    pod = to_dict(plan.pod, defaults=True)
+    meta = pod["metadata"]
+    meta.setdefault("namespace", "default")
+    meta["creationTimestamp"] = clock(facts.began_at)
+    if facts.deleted is not None:
+        meta["deletionTimestamp"] = clock(facts.deleted.at + facts.deleted.grace)
+        meta["deletionGracePeriodSeconds"] = int(facts.deleted.grace)
+    pod["status"] = to_dict(report(plan, facts, now, clock, where), defaults=True)
+    if trouble:
+        meta.setdefault("annotations", {})["initsup.dev/degraded"] = "; ".join(trouble)
+    return pod
 
 
 def exit_code(plan: Plan, facts: Facts) -> tuple[int, str]:
@@ -188,14 +199,15 @@ def _terminated(plan: Plan, member: Member, end: Exit | None, attempt: int, cloc
     if message:
         limit = 12288 // len(plan.members)  # status_manager.go, normalizeStatus
         message = message.encode("utf-8", "surrogateescape")[:limit].decode("utf-8", "ignore")
-    removed = end.reason == REMOVED
+    removed, unseen = end.reason == REMOVED, end.reason in (REMOVED, UNSEEN)
+    never = None if unseen else EPOCH
     return ContainerState(
         terminated=ContainerStateTerminated(
             exit_code=end.code,
             reason=end.reason,
             message=message,
-            started_at=None if removed else EPOCH if end.started_at is None else clock(end.started_at),
-            finished_at=None if removed else clock(end.finished_at),
+            started_at=never if removed or end.started_at is None else clock(end.started_at),
+            finished_at=None if unseen else clock(end.finished_at),
             container_id="" if removed else _id(plan, member, attempt),
         )
     )

@@ -53,14 +53,18 @@ def end(number: int, patience: float = PATIENCE) -> int:
     hit: set[tuple[int, bytes]] = set()
     deadline = time.monotonic() + patience
     while True:
-        found = {(pid, _started(pid)) for pid in _carriers(number)}
-        living = {one for one in found if one[1]}
-        for pid, started in living - hit:
+        left = living(number)
+        for pid, started in left - hit:
             _kill(pid, number, started)
-        hit |= living
-        if not living or time.monotonic() > deadline:
+        hit |= left
+        if not left or time.monotonic() > deadline:
             return len(hit)
         time.sleep(_PAUSE)
+
+
+def living(number: int) -> set[tuple[int, bytes]]:
+    """Every process that carries the number but this one: its pid, and when it was started."""
+    return {(pid, started) for pid in _carriers(number) if (started := _started(pid))}
 
 
 def _carriers(number: int) -> list[int]:

@@ -15,6 +15,7 @@ from initsup.core.events import (
     Evicted,
     Hooked,
     Looked,
+    Lost,
     Probed,
     RestartAsked,
     Signalled,
@@ -25,6 +26,8 @@ from initsup.core.events import (
     VolumesReady,
 )
 from initsup.core.facts import (
+    UNSEEN,
+    UNSEEN_MESSAGE,
     BackOff,
     Condition,
     ContainerFacts,
@@ -63,6 +66,9 @@ from tests.build import (
 ONE = planned()
 HOOKED = planned(container(lifecycle=hooks(post_start=True, pre_stop=True)))
 LIVE = planned(container(liveness_probe=probe()))
+SEEN_END = Exited(Exit(code=0, reason="Completed", started_at=0, finished_at=1, pid=1))
+UNSEEN_END = Exited(Exit(code=137, reason=UNSEEN, message=UNSEEN_MESSAGE, started_at=0, finished_at=9))
+UNSEEN_START = Exited(Exit(code=137, reason=UNSEEN, message=UNSEEN_MESSAGE, finished_at=9))
 
 
 def one(plan: Plan, *happened: Any) -> ContainerFacts:
@@ -475,6 +481,34 @@ def test_a_removed_container_that_cannot_be_created_stays_removed() -> None:
         Began(at=4, action=Remove()), unstartable("i", 5, reason="CreateContainerError", attempt=1)
     ).containers["i"]
     assert (facts.removed, facts.attempt, facts.state) == (True, 0, Waiting())
+
+
+@pytest.mark.parametrize(
+    ("happened", "state"),
+    [
+        pytest.param([], Waiting(), id="one that was never started"),
+        pytest.param([up()[0]], UNSEEN_START, id="one that was being started"),
+        pytest.param([up()], UNSEEN_END, id="one that ran"),
+        pytest.param([up(), killed()], UNSEEN_END, id="one that was being ended"),
+        pytest.param([ran()], SEEN_END, id="one that had ended, as it had"),
+        pytest.param([up(), killed(restart=True), died(at=1)], SEEN_END, id="also when it was to start again at once"),
+    ],
+)
+def test_what_becomes_of_an_instance_whose_supervisor_is_lost(happened: list[Any], state: Any) -> None:
+    facts = known(ONE, *happened, Lost(at=9))
+    assert facts.containers["a"].state == state
+    assert facts.containers["a"].before is None
+    assert not facts.containers["a"].started
+    assert facts.finished
+    assert facts.stop is not None
+    assert (facts.stop.why, facts.stop.at) == ("lost", 9)
+
+
+def test_a_pod_that_was_over_is_not_lost() -> None:
+    facts = known(planned(policy="Never"), ran(), Began(at=2, action=Stop(why="completed", grace=30)), Lost(at=9))
+    assert facts.stop is not None
+    assert facts.stop.why == "completed"
+    assert facts.finished
 
 
 def test_an_init_container_that_succeeds_while_its_pod_ends_is_ready() -> None:

@@ -215,6 +215,7 @@ def events_of_pod(name: str, at: float) -> list[events.Event]:
         events.StopAsked(at=at),
         events.StopAsked(at=at, kill=True),
         events.Evicted(at=at, message="full"),
+        events.Lost(at=at),
         events.RestartAsked(at=at, container=name),
         events.Looked(at=at),
     ]

@@ -13,6 +13,7 @@ from initsup.core.events import (
     Event,
     Evicted,
     Looked,
+    Lost,
     RestartAsked,
     Started,
     StartFailed,
@@ -21,6 +22,7 @@ from initsup.core.events import (
     VolumesReady,
 )
 from initsup.core.narrate import Notice, narrate
+from initsup.core.phase import LOST_MESSAGE
 from initsup.core.plan import Plan
 from tests.build import (
     container,
@@ -94,6 +96,8 @@ def outcome(kind: Any, what: Any, at: float = 9) -> Event:
         ),
         pytest.param([up()], Evicted(at=1, message="full"), [Notice("Warning", "Evicted", "full")], id="an eviction"),
         pytest.param([StopAsked(at=1)], Evicted(at=2, message="full"), [], id="not of a pod that ends"),
+        pytest.param([up()], Lost(at=1), [Notice("Warning", "NodeNotReady", LOST_MESSAGE)], id="the supervisor's loss"),
+        pytest.param([StopAsked(at=1)], Lost(at=9), [], id="not when the pod was over"),
         pytest.param(
             [up(), hook_begun()],
             hooked(at=1, ok=False),

@@ -10,7 +10,8 @@ from initsup.core.actions import Finish, Refuse, Remove, RestartAll, Stop
 from initsup.core.apply import begin
 from initsup.core.columns import summary
 from initsup.core.decide import DEADLINE_MESSAGE
-from initsup.core.events import Began, Evicted, RestartAsked, StopAsked, VolumeFailed
+from initsup.core.events import Began, Evicted, Lost, RestartAsked, StopAsked, VolumeFailed
+from initsup.core.phase import LOST_MESSAGE
 from initsup.core.plan import Plan
 from initsup.core.report import Where, exit_code, report
 from initsup.spec.base import to_dict
@@ -59,6 +60,7 @@ COMPLETED = Began(at=2, action=Stop(why="completed", grace=30))
 FAILED = Began(at=2, action=Stop(why="failed", grace=30))
 DEADLINE = Began(at=2, action=Stop(why="deadline", grace=30, message=DEADLINE_MESSAGE))
 DELETED = StopAsked(at=2)
+LOST = Lost(at=5)
 
 ONE = planned()
 TWO = planned(container("a"), container("b"))
@@ -496,6 +498,10 @@ def test_flags_of_an_init_container(happened: Happened, flags: tuple[bool, bool]
         pytest.param(INIT, [up("i"), DEADLINE], "Pending", id="the deadline while it initializes"),
         pytest.param(ONE, [up(), DEADLINE, died(at=3)], "Failed", id="the deadline fails it, exit code 0 or not"),
         pytest.param(ONE, [up(), Evicted(at=2, message="full"), died(at=3)], "Failed", id="so does an eviction"),
+        pytest.param(ONE, [up(), LOST], "Failed", id="so does the loss of the supervisor"),
+        pytest.param(ONE, [LOST], "Failed", id="also before anything was started"),
+        pytest.param(ONE, [up(), DELETED, LOST], "Failed", id="also in the middle of a deletion"),
+        pytest.param(NEVER, [ran(), COMPLETED, LOST], "Succeeded", id="but not of a pod that was over"),
         pytest.param(ALL, REMOVED, "Running", id="all removed: still Running"),
         pytest.param(ALL, [*REMOVED, up("i", 3, attempt=1)], "Pending", id="initializing again: Pending"),
         pytest.param(ALL, [*REMOVED, ran("i", 3, 4, attempt=1)], "Running", id="initialized again: Running"),
@@ -549,6 +555,8 @@ def test_phase(plan: Plan, happened: Happened, phase: str) -> None:
         pytest.param([up(), DEADLINE, died(at=3)], "DeadlineExceeded", DEADLINE_MESSAGE, id="the deadline"),
         pytest.param([up(), Evicted(at=2, message="full"), died(at=3)], "Evicted", "full", id="an eviction"),
         pytest.param([up(), DELETED, died(at=3)], "", "", id="none after a deletion"),
+        pytest.param([up(), LOST], "NodeLost", LOST_MESSAGE, id="the loss of the supervisor"),
+        pytest.param([up(), DELETED, LOST], "NodeLost", LOST_MESSAGE, id="that in the middle of a deletion"),
     ],
 )
 def test_reason_of_the_pod(happened: Happened, reason: str, message: str) -> None:
@@ -595,6 +603,16 @@ NOT_YET = "PodInitializing PodInitializing"
         pytest.param(
             SIDE, [up("s"), DELETED, died("s", 3)], "Completed/0 PodInitializing", id="only the sidecar has run"
         ),
+        pytest.param(SIDE, [up("s"), up(), LOST], f"{UNSEEN} {UNSEEN}", id="all that ran when the supervisor was lost"),
+        pytest.param(ONE, [up(), killed(), LOST], UNSEEN, id="what was being ended then"),
+        pytest.param(
+            ONE,
+            [up(), killed(restart=True), died(at=3, code=143), LOST],
+            "Error/143",
+            id="but not what had ended and was to start again at once",
+        ),
+        pytest.param(ONE, [looping(), LOST], UNSEEN, id="a back-off then"),
+        pytest.param(HOOKED, [up(), hook_begun(), LOST], UNSEEN, id="a postStart hook then"),
     ],
 )
 def test_what_was_not_seen_to_end(plan: Plan, happened: Happened, texts: str) -> None:
@@ -610,6 +628,22 @@ def test_how_an_unseen_end_is_shown() -> None:
     )
     assert one.last_state.terminated is not None
     assert one.last_state.terminated.exit_code == 1
+
+
+def test_of_an_instance_whose_supervisor_was_lost_is_known_what_it_was_and_when_it_began() -> None:
+    assert of(ONE, up(at=3), LOST).state.terminated == ContainerStateTerminated(
+        exit_code=137,
+        reason="ContainerStatusUnknown",
+        message="The container could not be located when the pod was terminated",
+        started_at="T+3",
+        container_id="initsup://u/a/0",
+    )
+    assert of(ONE, up(at=3)[0], LOST).state.terminated == ContainerStateTerminated(
+        exit_code=137,
+        reason="ContainerStatusUnknown",
+        message="The container could not be located when the pod was terminated",
+        container_id="initsup://u/a/0",
+    )
 
 
 # -- conditions -------------------------------------------------------------------------------------------------------
@@ -645,6 +679,7 @@ GATED = planned(readiness_gates=gates("x/a", "x/b"))
         pytest.param(INIT_NEVER, [ran("i", code=1)], "False PodFailed", id="an init container failed"),
         pytest.param(ONE, [up(), DEADLINE], "False PodFailed", id="the deadline, at once"),
         pytest.param(ONE, [up(), Evicted(at=2, message="")], "False PodFailed", id="an eviction, at once"),
+        pytest.param(ONE, [up(), LOST], "False PodFailed", id="the loss of the supervisor"),
         pytest.param(ONE, [up(), DELETED], "True", id="a deletion alone changes nothing"),
         pytest.param(TWO, [up(), up("b"), DELETED, died(at=3)], "True", id="nor does the first end after it"),
         pytest.param(TWO, [ran(), up("b"), DELETED], f"{UNREADY}: [a]", id="an end before it counts"),
