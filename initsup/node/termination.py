@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 
 MAX_BYTES = 4096
-LOG_BYTES = 2048
-LOG_LINES = 80
 _MODE = 0o666
 
 
@@ -50,12 +48,6 @@ def take(path: str | None, shown: str) -> str:
 def wants_log(policy: str, code: int, message: str) -> bool:
     """Whether the end of the log is to stand in for the message (FallbackToLogsOnError)."""
     return policy == "FallbackToLogsOnError" and code != 0 and not message
-
-
-def from_log(text: bytes) -> str:
-    """The message out of a container's output: the last 80 lines, of which the last 2048 bytes."""
-    lines = text.split(b"\n")[-LOG_LINES - text.endswith(b"\n") :]
-    return b"\n".join(lines)[-LOG_BYTES:].decode(errors="replace")
 
 
 def _failed(shown: str, error: OSError) -> str:

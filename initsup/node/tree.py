@@ -31,9 +31,9 @@ _ROUNDS = 50
 class KeptTree(msgspec.Struct, frozen=True):
     """A tree as it is handed over."""
 
+    number: int
     mark: int
     env: dict[str, str]
-    marks: tuple[int, ...]
     launched: tuple[int, ...]
     cgroup: str
 
@@ -49,13 +49,15 @@ class KeptForest(msgspec.Struct, frozen=True):
 
 
 class Tree:
-    """The processes of one container, hook or probe. `mark` goes into the Launch, `env` into its environment."""
+    """The processes of one container, hook or probe, known by a `number`.
 
-    def __init__(self, forest: Forest, mark: int, env: dict[str, str]) -> None:
+    They carry it in one of two ways: `mark` goes into the Launch (0: there is none), `env` into its environment.
+    """
+
+    def __init__(self, forest: Forest, number: int, mark: int, env: dict[str, str]) -> None:
+        self.number = number
         self.mark = mark
         self.env = env
-        self.marks: set[int] = set()
-        """All marks by which its processes are known."""
         self.launched: set[int] = set()
         self.cgroup = ""
         """Directory of a cgroup that holds nothing else; empty: there is none."""
@@ -100,17 +102,16 @@ class Forest:
 
     def plant(self) -> Tree:
         """A new tree, for one start of something."""
-        mark = self._marks.take()
-        tree = Tree(self, mark, {}) if self._marks.works else Tree(self, 0, {VARIABLE: str(mark)})
-        tree.marks.add(mark)
-        self._trees[mark] = tree
+        number = self._marks.take()
+        tree = Tree(self, number, *((number, {}) if self._marks.works else (0, {VARIABLE: str(number)})))
+        self._trees[number] = tree
         return tree
 
     def handed_over(self, trees: list[Tree]) -> KeptForest:
         """What a successor needs to know of these trees, which are all there are."""
         numbers = {tree: number for number, tree in enumerate(trees)}
         return KeptForest(
-            trees=tuple(KeptTree(t.mark, t.env, tuple(t.marks), tuple(t.launched), t.cgroup) for t in trees),
+            trees=tuple(KeptTree(t.number, t.mark, t.env, tuple(t.launched), t.cgroup) for t in trees),
             seen=tuple((pid, start, numbers[tree]) for pid, (start, tree) in self._seen.items() if tree in numbers),
             out_of_reach=self._out_of_reach,
             before=tuple(self._before),
@@ -121,12 +122,11 @@ class Forest:
         """Have the trees of the program that this one replaces, in the same order."""
         trees = []
         for one in kept.trees:
-            tree = Tree(self, one.mark, one.env)
-            tree.marks.update(one.marks)
+            tree = Tree(self, one.number, one.mark, one.env)
             tree.cgroup = one.cgroup
             for pid in one.launched:
                 tree.join(pid)
-            self._trees.update(dict.fromkeys(one.marks, tree))
+            self._trees[one.number] = tree
             trees.append(tree)
         self._marks.resume(self._trees, kept.last_mark)
         self._seen = {pid: (start, trees[number]) for pid, start, number in kept.seen}
@@ -136,27 +136,13 @@ class Forest:
 
     def remove(self, tree: Tree) -> None:
         """Forget a tree of which nothing is left."""
-        for mark in tree.marks:
-            del self._trees[mark]
-            self._marks.give_back(mark)
-        tree.marks.clear()
+        if self._trees.pop(tree.number, None) is not None:
+            self._marks.give_back(tree.number)
         for pid in tree.launched:
             if self.launched.get(pid) is tree:
                 del self.launched[pid]
         if self._seen:
             self._seen = {pid: seen for pid, seen in self._seen.items() if seen[1] is not tree}
-
-    def graft(self, tree: Tree, onto: Tree) -> None:
-        """What is left of `tree` (a hook that has ended) lives on as a part of `onto` (its container)."""
-        if not self.processes([tree])[tree]:
-            return self.remove(tree)
-        onto.marks |= tree.marks
-        self._trees.update(dict.fromkeys(tree.marks, onto))
-        for pid in tree.launched:
-            if self.launched.get(pid) is tree:
-                onto.join(pid)
-        self._seen.update((pid, (start, onto)) for pid, (start, one) in self._seen.items() if one is tree)
-        return None
 
     def kill(self, trees: Iterable[Tree]) -> list[Tree]:
         """SIGKILL to all processes of the trees. Returns the trees of which there was something left.

@@ -102,7 +102,7 @@ BOXES = KeptBoxes(
     boxes={"a": BOX, "b": msgspec.structs.replace(BOX, launch=None, cgroup=None)},
     processes=(KeptProcess(number=4, pid=71, code=None, doomed=False), KeptProcess(6, 80, 0, True)),
     forest=KeptForest(
-        trees=(KeptTree(8, {}, (8, 12), (71, 72), "/g"), KeptTree(0, {"INITSUP_MARK": "3"}, (3,), (), "")),
+        trees=(KeptTree(8, 8, {}, (71, 72), "/g"), KeptTree(3, 0, {"INITSUP_MARK": "3"}, (), "")),
         seen=((99, 12345, 1),),
         out_of_reach={98: 4},
         before=(2, 3),

@@ -270,4 +270,4 @@ def test_little_is_imported(place: Path) -> None:
         env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
     )
     imported = {line.rsplit("|", 1)[-1].strip() for line in done.stderr.splitlines()}
-    assert not imported & {"yaml", "anyio", "asyncio", "psutil", "structlog", "ssl", "threading", "datetime"}
+    assert not imported & {"yaml", "anyio", "asyncio", "psutil", "ssl", "threading", "datetime"}

@@ -14,7 +14,7 @@ from initsup.errors import InitsupError, UsageError
 from tests.cli.conftest import Initsup
 
 INITSUP = [sys.executable, "-m", "initsup"]
-HEAVY = {"msgspec", "anyio", "asyncio", "yaml", "psutil", "structlog", "ssl", "lzma"}
+HEAVY = {"msgspec", "anyio", "asyncio", "yaml", "psutil", "ssl", "lzma"}
 
 
 def test_every_verb_is_in_one_group_of_the_help() -> None:

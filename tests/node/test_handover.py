@@ -64,7 +64,7 @@ HANDED_OVER = {
     "node.box.Process": "_code number pid",
     "node.box.Box": "_cgroup _launch _view input",
     "node.box.Boxes": "_boxes _cgroups _doomed cwd processes",
-    "node.tree.Tree": "cgroup env launched mark marks",
+    "node.tree.Tree": "cgroup env launched mark number",
     "node.tree.Forest": "_before _out_of_reach _seen _trees",
     "node.mark.Marks": "_used last",
     "node.limits.Cgroup": "_directories",

@@ -60,23 +60,3 @@ def test_every_instance_finds_it_empty_and_open_to_all(tmp_path: Path) -> None:
 )
 def test_when_the_log_stands_in(policy: str, code: int, message: str, expected: bool) -> None:
     assert termination.wants_log(policy, code, message) is expected
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        pytest.param(b"", "", id="no output"),
-        pytest.param(b"a\nb\n", "a\nb\n", id="a few lines"),
-        pytest.param(
-            b"".join(b"%d\n" % n for n in range(100)), "".join(f"{n}\n" for n in range(20, 100)), id="the last 80 lines"
-        ),
-        pytest.param(
-            b"\n".join(b"%d" % n for n in range(100)),
-            "\n".join(str(n) for n in range(20, 100)),
-            id="the last one may be cut",
-        ),
-        pytest.param(b"x" * 3000 + b"\n", "x" * 2047 + "\n", id="the last 2048 bytes"),
-    ],
-)
-def test_the_end_of_the_log(text: bytes, expected: str) -> None:
-    assert termination.from_log(text) == expected

@@ -225,18 +225,6 @@ def test_many_trees_at_once(world: World) -> None:
     assert world.living() == set(spared.pids())
 
 
-def test_what_a_hook_left_behind_belongs_to_its_container(world: World) -> None:
-    container, main = world.start(*sh(READY))
-    hook, pid = world.start(*sh(f"(setsid sh -c '{READY}' &)"))
-    world.until_ended(pid)
-    world.until_ready(2)
-    world.forest.graft(hook, container)
-    world.until_size(container, 2)
-    world.kill(container)
-    assert world.living() == set()
-    assert main in world.ended
-
-
 def test_stray_without_any_sign_ends_with_the_pod(world: World) -> None:
     tree, pid = world.start(*sh(f"(ulimit -S -w unlimited; env -i READY=$READY setsid sh -c '{READY}' &)"))
     world.until_ended(pid)
