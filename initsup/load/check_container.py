@@ -155,7 +155,7 @@ def _check_mounts(find: Findings, path: str, container: Container, volumes: dict
         if not mount.name:
             find.required(f"{at}.name")
         elif mount.name not in volumes:
-            find.not_found(f"{at}.name", mount.name)
+            find.not_found(f"{at}.name", mount.name, "spec.volumes")
         if not mount.mount_path:
             find.required(f"{at}.mountPath")
         elif mount.mount_path in taken:
@@ -216,7 +216,7 @@ def _check_devices(find: Findings, path: str, container: Container, volumes: dic
         if not device.name:
             find.required(f"{at}.name")
         elif volume is None:
-            find.not_found(f"{at}.name", device.name)
+            find.not_found(f"{at}.name", device.name, "spec.volumes")
         elif volume.persistent_volume_claim is None and volume.ephemeral is None:
             detail = "can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode"
             find.invalid(f"{at}.name", device.name, detail)

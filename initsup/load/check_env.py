@@ -82,7 +82,7 @@ def _check_file_key(find: Findings, path: str, reference: FileKeySelector, volum
     if not reference.volume_name:
         find.required(f"{path}.volumeName")
     elif volume is None:
-        find.not_found(f"{path}.volumeName", reference.volume_name)
+        find.not_found(f"{path}.volumeName", reference.volume_name, "spec.volumes")
     elif volume.empty_dir is None:
         find.invalid(f"{path}.volumeName", reference.volume_name, "referenced volume must be of type emptyDir")
     if not reference.path:

@@ -88,7 +88,7 @@ def _check_claims(find: Findings, path: str, claims: tuple[ResourceClaim, ...], 
             find.duplicate(at, claim.name)
         taken.add(claim.name)
         if claim.name not in known:
-            find.not_found(at, claim.name, "must be one of the names in pod.spec.resourceClaims")
+            find.not_found(at, claim.name, "spec.resourceClaims", "must be one of the names in pod.spec.resourceClaims")
 
 
 def check_pod_resources(find: Findings, spec: PodSpec, claims: frozenset[str]) -> None:

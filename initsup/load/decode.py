@@ -3,6 +3,9 @@
 The fast way is msgspec, which stops at its first error. Only when it does not get through, or when a value has a unit,
 a slower walk over the same types finds every error with its path and turns what Kubernetes accepts beside the types
 (numbers as quantities, `null` for "not set") into what the types say.
+
+What is wrong must not hide what else is: a value whose meaning is plain (a misspelt field, a number in quotes) counts
+as what was meant, and any other is left out and noted as lost, so that the rest can be checked in the same go.
 """
 
 from types import NoneType, UnionType
@@ -28,7 +31,7 @@ _NAMES = {
 
 
 def decode(kind: type[T], document: Document, problems: list[Problem], has_units: bool = False) -> T | None:
-    """`document` as an object of `kind`, or None after adding to `problems`.
+    """`document` as an object of `kind`, after adding to `problems` what is wrong with it, without what was lost.
 
     `has_units` says that the type has durations or sizes, which msgspec alone cannot read.
     """
@@ -40,8 +43,6 @@ def decode(kind: type[T], document: Document, problems: list[Problem], has_units
     walk = _Walk(document)
     clean = walk.struct(document.body, kind, "")
     problems += walk.problems
-    if walk.problems:
-        return None
     try:
         return msgspec.convert(clean, kind)
     except msgspec.ValidationError as error:
@@ -51,13 +52,18 @@ def decode(kind: type[T], document: Document, problems: list[Problem], has_units
 
 def unknown_field(name: str, known: list[str]) -> tuple[str, str]:
     """What to say about a field that does not exist: message and hint."""
+    meant = _meant(name, known)
+    return "unknown field", f"did you mean {meant}?" if meant else ""
+
+
+def _meant(name: str, known: list[str]) -> str:
+    """The field that a misspelt name most likely stands for; "" if there is none like it."""
     for candidate in known:
         if candidate.lower() == name.replace("_", "").replace("-", "").lower():
-            return "unknown field", f"did you mean {candidate}?"
+            return candidate
     from difflib import get_close_matches
 
-    close = get_close_matches(name, known, n=1)
-    return "unknown field", f"did you mean {close[0]}?" if close else ""
+    return next(iter(get_close_matches(name, known, n=1)), "")
 
 
 class _Walk:
@@ -68,8 +74,13 @@ class _Walk:
         self.problems: list[Problem] = []
         self.above: list[type[msgspec.Struct]] = []
 
-    def problem(self, path: str, message: str, hint: str = "") -> Any:
+    def problem(self, path: str, message: str, hint: str = "") -> None:
         self.problems.append(self.document.problem(path, message, hint))
+
+    def lose(self, path: str, message: str, hint: str = "") -> Any:
+        """A problem with a value that has to be left out."""
+        self.problem(path, message, hint)
+        self.document.lost.append(path)
         return _NOTHING
 
     def struct(self, given: dict[str, Any], kind: type[msgspec.Struct], path: str) -> dict[str, Any]:
@@ -80,26 +91,29 @@ class _Walk:
         for name, inner in given.items():
             at = f"{path}.{name}" if path else name
             if name not in fields:
-                self.problem(at, *self._unknown(name, kind, list(fields)))
-                continue
+                meant = _meant(name, list(fields))
+                if not meant or meant in given or meant in clean:
+                    self.lose(at, "unknown field", f"did you mean {meant}?" if meant else self._elsewhere(name, kind))
+                    continue
+                self.problem(at, "unknown field", f"did you mean {meant}?")
+                self.document.rename(at, at.removesuffix(name) + meant)
+                name, at = meant, at.removesuffix(name) + meant
             found = self.value(inner, fields[name].type, at)
             if found is not _NOTHING:
                 clean[name] = found
         self.above.pop()
         return clean
 
-    def _unknown(self, name: str, kind: type[msgspec.Struct], known: list[str]) -> tuple[str, str]:
-        """What to say about an unknown field; looks also above and below for a place where it would be known."""
-        message, hint = unknown_field(name, known)
-        if not hint:
-            for outer in reversed(self.above[:-1]):
-                if name in (field.encode_name for field in msgspec.structs.fields(outer)):
-                    return message, f"it is a field of {outer.__name__}, further out"
-            for field in msgspec.structs.fields(kind):
-                for inner in _structs(field.type):
-                    if name in (deeper.encode_name for deeper in msgspec.structs.fields(inner)):
-                        return message, f"it belongs into {field.encode_name}"
-        return message, hint
+    def _elsewhere(self, name: str, kind: type[msgspec.Struct]) -> str:
+        """Where an unknown field would be known, above or below; "" if nowhere."""
+        for outer in reversed(self.above[:-1]):
+            if name in (field.encode_name for field in msgspec.structs.fields(outer)):
+                return f"it is a field of {outer.__name__}, further out"
+        for field in msgspec.structs.fields(kind):
+            for inner in _structs(field.type):
+                if name in (deeper.encode_name for deeper in msgspec.structs.fields(inner)):
+                    return f"it belongs into {field.encode_name}"
+        return ""
 
     def value(self, given: Any, kind: Any, path: str) -> Any:
         """A value that has to be of `kind`; _NOTHING if it is not set or wrong."""
@@ -128,17 +142,20 @@ class _Walk:
         return self.wrong(given, kind, path)
 
     def wrong(self, given: Any, kind: Any, path: str) -> Any:
-        """A value of another type than `kind`."""
-        hint = ""
+        """A value of another type than `kind`: what it most likely stands for, or _NOTHING."""
+        message = f"must be {_NAMES[kind]}, not {_NAMES.get(type(given), 'a date or time')}"
         if kind is str and type(given) not in (list, dict):
-            hint = "put it in quotes"
-        elif kind in (int, bool, float) and type(given) is str:
-            looks_right = given in ("true", "false") if kind is bool else given.strip("+-.").isdigit()
-            hint = "remove the quotes" if looks_right else ""
-        elif kind is list and given != "":
-            hint = "write it as a list of one"
-        actual = _NAMES.get(type(given), "a date or time")
-        return self.problem(path, f"must be {_NAMES[kind]}, not {actual}", hint)
+            self.problem(path, message, "put it in quotes")
+            return str(given).lower() if type(given) is bool else str(given)
+        if kind in (int, bool, float) and type(given) is str:
+            words = {"true": True, "false": False}
+            try:
+                meant = words[given] if kind is bool else kind(given)
+            except (ValueError, KeyError):
+                return self.lose(path, message)
+            self.problem(path, message, "remove the quotes")
+            return meant
+        return self.lose(path, message)
 
     def annotated(self, given: Any, kind: Any, meta: msgspec.Meta, path: str) -> Any:
         """A value with a unit or a range."""
@@ -153,7 +170,7 @@ class _Walk:
             return self.measured(given, value, "a size such as 10Mi", path)
         found = self.value(given, kind, path)
         if type(found) is int and meta.le is not None and not (meta.ge or 0) <= found <= meta.le:
-            return self.problem(path, f"must be between {meta.ge} and {meta.le}")
+            return self.lose(path, f"must be between {meta.ge} and {meta.le}")
         return found
 
     def measured(self, given: Any, parse: Any, wanted: str, path: str) -> Any:
@@ -161,9 +178,9 @@ class _Walk:
         if type(given) in (int, float):
             return given
         try:
-            return parse(given) if type(given) is str else self.problem(path, f"must be {wanted}")
+            return parse(given) if type(given) is str else self.lose(path, f"must be {wanted}")
         except ValueError:
-            return self.problem(path, f"must be {wanted}, not {given!r}")
+            return self.lose(path, f"must be {wanted}, not {given!r}")
 
     def union(self, given: Any, kinds: list[Any], path: str) -> Any:
         """A value of one of several types."""
@@ -173,22 +190,35 @@ class _Walk:
             bare = get_args(kind)[0] if get_origin(kind) is Annotated else kind
             if type(given) is bare:
                 return self.value(given, kind, path)
-        return self.problem(
-            path, f"must be a string or a whole number, not {_NAMES.get(type(given), 'a date or time')}"
-        )
+        return self.lose(path, f"must be a string or a whole number, not {_NAMES.get(type(given), 'a date or time')}")
 
     def items(self, given: Any, kind: Any, path: str) -> Any:
-        """A list."""
+        """A list, in which an item that is lost leaves its place empty."""
         if not isinstance(given, list):
-            return self.wrong(given, list, path)
+            return self.no_list(given, kind, path)
         found = []
         for index, item in enumerate(given):
             if item is None:
-                self.problem(f"{path}[{index}]", "there is nothing in it", "remove it")
+                self.lose(f"{path}[{index}]", "there is nothing in it", "remove it")
             inner = self.value(item, kind, f"{path}[{index}]")
-            if inner is not _NOTHING:
-                found.append(inner)
+            found.append(_empty(kind) if inner is _NOTHING else inner)
         return found
+
+    def no_list(self, given: Any, kind: Any, path: str) -> Any:
+        """What a value stands for where a list has to be."""
+        message = f"must be a list, not {_NAMES.get(type(given), 'a date or time')}"
+        fields = {field.encode_name for one in _structs(kind) for field in msgspec.structs.fields(one)}
+        if given == "" or isinstance(given, dict) is not bool(fields):
+            return self.lose(path, message)
+        if isinstance(given, dict) and not fields.intersection(given):
+            return self.lose(
+                path, message, "write an item for each, beginning with - name:" if "name" in fields else ""
+            )
+        is_line = isinstance(given, str) and " " in given
+        self.problem(
+            path, message, "write it as a list, an item for each word" if is_line else "write it as a list of one"
+        )
+        return self.items([given], kind, path)
 
     def entries(self, given: Any, kind: Any, path: str) -> Any:
         """An object with free keys."""
@@ -213,10 +243,14 @@ class _Walk:
         try:
             a2b_base64(text.encode("ascii"), strict_mode=True)
         except (Error, UnicodeEncodeError):
-            return self.problem(
-                path, "not base64", "plain text belongs into data of a ConfigMap, stringData of a Secret"
-            )
+            return self.lose(path, "not base64", "plain text belongs into data of a ConfigMap, stringData of a Secret")
         return text
+
+
+def _empty(kind: Any) -> Any:
+    """What stands in for an item that is lost."""
+    bare = get_args(kind)[0] if get_origin(kind) is Annotated else kind
+    return {} if _structs(kind) or get_origin(bare) is dict else bare()
 
 
 def _structs(kind: Any) -> list[type[msgspec.Struct]]:

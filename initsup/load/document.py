@@ -38,7 +38,8 @@ class Document(msgspec.Struct):
 
     `moves` tells where parts of the object stand in the file: `(("spec",), ())` for a TOML file, whose top level is the
     pod's spec; the first that fits is used. `prefix` is shown before paths: the way to the pod of a workload (whose
-    name is the workload's), the table of a TOML file.
+    name is the workload's), the table of a TOML file. `lost` are the paths of what could not be read, of which no more
+    is to be said than that.
     """
 
     source: Source
@@ -46,6 +47,7 @@ class Document(msgspec.Struct):
     body: dict[str, Any]
     moves: tuple[tuple[Path, Path], ...] = ()
     prefix: str = ""
+    lost: list[str] = []
 
     @property
     def kind(self) -> str:
@@ -82,8 +84,16 @@ class Document(msgspec.Struct):
         return Problem(path=shown, message=message, hint=hint, file=self.source.file, line=self.line(at or path))
 
     def problems(self, findings: Iterable[Finding]) -> list[Problem]:
-        """Findings of this object, with their places."""
-        return [self.problem(found.path, found.message, found.hint, found.at) for found in findings]
+        """Findings of this object, with their places; without those that only follow from what was lost."""
+        return [
+            self.problem(found.path, found.message, found.hint, found.at)
+            for found in findings
+            if not any(found.follows_from(lost) for lost in self.lost)
+        ]
+
+    def rename(self, written: str, meant: str) -> None:
+        """Show what is said about one path at the line of another."""
+        self.moves = ((_steps(meant), self.outside(_steps(written))), *self.moves)
 
 
 def malformed(message: str, hint: str = "", line: int = 0) -> InvalidManifest:

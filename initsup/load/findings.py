@@ -12,12 +12,27 @@ from initsup.spec.base import Base, to_dict
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """Something wrong in one object: `path` as Kubernetes writes it; `at` is the path of the line where it differs."""
+    """Something wrong in one object.
+
+    `path` is as Kubernetes writes it; `at` is the path of the line where it differs. `among` is the list in which a
+    name was looked for.
+    """
 
     path: str
     message: str
     hint: str = ""
     at: str = ""
+    among: str = ""
+
+    def follows_from(self, lost: str) -> bool:
+        """Whether it may be wrong only because the value at the path `lost` could not be read."""
+        path = self.at or self.path
+        if path == lost or path.startswith((f"{lost}.", f"{lost}[")):
+            return True
+        if self.message.startswith("Required value"):
+            return path.rpartition(".")[0] == lost.rpartition(".")[0]
+        named = lost.removesuffix(".name")
+        return bool(self.among) and self.among in (named, named.rpartition("[")[0])
 
 
 class Findings(list[Finding]):
@@ -51,9 +66,9 @@ class Findings(list[Finding]):
         """A value that must be unique is there twice."""
         self.append(Finding(path, _join("Duplicate value", show(value))))
 
-    def not_found(self, path: str, value: Any, hint: str = "") -> None:
-        """A name refers to nothing."""
-        self.append(Finding(path, _join("Not found", show(value)), hint))
+    def not_found(self, path: str, value: Any, among: str, hint: str = "") -> None:
+        """A name refers to nothing in the list `among`."""
+        self.append(Finding(path, _join("Not found", show(value)), hint, among=among))
 
     def too_long(self, path: str, most: int) -> None:
         """A value has more than `most` bytes."""

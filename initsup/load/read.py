@@ -22,9 +22,13 @@ _EXPECTED = "expected a Pod, or a workload such as a Deployment or a Job"
 
 
 class Reading(msgspec.Struct):
-    """A manifest as it was written, and the documents that its parts come from."""
+    """A manifest as it was written, and the documents that its parts come from.
+
+    `problems` are about what could not be read; the manifest is what is left.
+    """
 
     manifest: Manifest
+    problems: list[Problem]
     pod: Document
     config_maps: dict[str, Document]
     secrets: dict[str, Document]
@@ -43,7 +47,7 @@ def load(paths: Sequence[str], overrides: Sequence[str] = ()) -> Manifest:
     try:
         reading = _reading(paths, overrides)
         manifest = with_defaults(reading.manifest)
-        problems = reading.pod.problems(check_pod(manifest))
+        problems = reading.problems + reading.pod.problems(check_pod(manifest))
         for name, document in reading.config_maps.items():
             problems += document.problems(check_config_map(manifest.config_maps[name]))
         for name, document in reading.secrets.items():
@@ -63,9 +67,12 @@ def read(paths: Sequence[str], overrides: Sequence[str] = ()) -> Manifest:
     Raises InvalidManifest when it cannot be read at all.
     """
     try:
-        return _reading(paths, overrides).manifest
+        reading = _reading(paths, overrides)
     except RecursionError:
         raise malformed("nested too deeply") from None
+    if reading.problems:
+        raise InvalidManifest(_in_order(reading.problems, paths))
+    return reading.manifest
 
 
 def _in_order(problems: list[Problem], paths: Sequence[str]) -> list[Problem]:
@@ -75,14 +82,14 @@ def _in_order(problems: list[Problem], paths: Sequence[str]) -> list[Problem]:
 
 
 def _reading(paths: Sequence[str], overrides: Sequence[str]) -> Reading:
-    """Sorts the documents of all files by kind and turns them into objects."""
+    """Sorts the documents of all files by kind and makes objects of them. Raises InvalidManifest if no pod is left."""
     if not paths:
         raise malformed("no file is given", "name a manifest, or - for stdin")
     problems: list[Problem] = []
     found: list[Document] = []
     for path in paths:
         try:
-            found += documents(path)
+            found += documents(path, problems)
         except InvalidManifest as error:
             problems += error.problems
     by_kind: dict[str, list[Document]] = {}
@@ -100,12 +107,12 @@ def _reading(paths: Sequence[str], overrides: Sequence[str]) -> Reading:
     namespace = (pod and pod.metadata.namespace) or "default"
     config_maps, of_config_maps = _objects(ConfigMap, by_kind.get("ConfigMap", []), namespace, ignored, problems)
     secrets, of_secrets = _objects(Secret, by_kind.get("Secret", []), namespace, ignored, problems)
-    if problems or pod is None or pod_document is None:
+    if pod is None or pod_document is None:
         raise InvalidManifest(_in_order(problems, paths))
     manifest = Manifest(
         pod=pod, config_maps=config_maps, secrets=secrets, settings=settings, ignored=tuple(ignored), source=paths[0]
     )
-    return Reading(manifest, pod_document, of_config_maps, of_secrets, settings_document)
+    return Reading(manifest, problems, pod_document, of_config_maps, of_secrets, settings_document)
 
 
 def _check_kind(document: Document, problems: list[Problem]) -> None:

@@ -5,7 +5,7 @@ import sys
 from functools import partial
 from typing import Any
 
-from initsup.errors import InvalidManifest
+from initsup.errors import InvalidManifest, Problem
 
 from . import json_form, toml_form, yaml_form
 from .document import Document, Source, malformed
@@ -16,8 +16,11 @@ MOST_BYTES = 4 * 2**20
 _FORMS = {".toml": toml_form, ".json": json_form, ".yaml": yaml_form, ".yml": yaml_form}
 
 
-def documents(path: str) -> list[Document]:
-    """The documents of one file, `-` being stdin; empty ones are left out. Raises InvalidManifest."""
+def documents(path: str, problems: list[Problem]) -> list[Document]:
+    """The documents of one file, `-` being stdin; empty ones are left out.
+
+    Adds to `problems` what hinders no other part of it. Raises InvalidManifest if it cannot be read.
+    """
     try:
         text = _text(_bytes(path))
         form = _FORMS.get(os.path.splitext(path)[1].lower()) or _form_of(text)
@@ -36,7 +39,7 @@ def documents(path: str) -> list[Document]:
     if form is toml_form and "kind" not in found[0].body:
         from .toml_pod import kubernetes_form
 
-        return kubernetes_form(found[0])
+        return kubernetes_form(found[0], problems)
     return [inner for document in found for inner in _items(document)]
 
 

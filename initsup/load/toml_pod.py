@@ -11,7 +11,7 @@
 import os
 from typing import Any
 
-from initsup.errors import InvalidManifest, Problem
+from initsup.errors import Problem
 from initsup.spec.settings import API_VERSION
 
 from .document import Document
@@ -20,17 +20,14 @@ _KINDS = {"configMaps": ("ConfigMap", "data"), "secrets": ("Secret", "stringData
 _TABLES = ("data", "binaryData", "stringData", "metadata")
 
 
-def kubernetes_form(document: Document) -> list[Document]:
-    """The pod, its ConfigMaps, Secrets and settings as Kubernetes' own objects. Raises InvalidManifest."""
+def kubernetes_form(document: Document, problems: list[Problem]) -> list[Document]:
+    """The pod, its ConfigMaps, Secrets and settings as Kubernetes' own objects. Adds to `problems`."""
     body = dict(document.body)
-    problems: list[Problem] = []
     for table in ("metadata", "supervisor", *_KINDS):
         if table in body and not isinstance(body[table], dict):
             problems.append(document.problem(table, "must be a table", f"write [{table}]"))
             del body[table]
     found = _other_objects(document, body, problems)
-    if problems:
-        raise InvalidManifest(problems)
     if found and not body:
         return found  # settings and data for a pod that another file describes
     metadata = {"name": _name_of_file(document.source.file), **body.pop("metadata", {})}

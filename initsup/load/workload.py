@@ -73,12 +73,13 @@ def template(document: Document, problems: list[Problem]) -> tuple[Document, tup
     if isinstance(pod_spec, dict):
         _check_restart_policy(document, pod_spec, way, workload.restart_policies, problems)
         pod_spec = {**pod_spec, **_claims(spec, metadata, pod_spec)}
-    elif not problems:
+    else:
         problems.append(document.problem(".".join((*way, "spec")), "Required value"))
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": pod_spec or {}}
     outside = document.moves[0][1] if document.moves else ()
     moves = ((("metadata", "name"), (*outside, "metadata", "name")), ((), (*outside, *way)))
-    found = Document(document.source, document.index, pod, moves, prefix=".".join(way) + ".")
+    lost = [] if isinstance(pod_spec, dict) else ["spec"]
+    found = Document(document.source, document.index, pod, moves, prefix=".".join(way) + ".", lost=lost)
     return found, tuple(key for key in spec if key not in ("template", "jobTemplate", "selector"))
 
 

@@ -190,6 +190,15 @@ ROWS = [
         8,
         "must be a list, not a string, write it as a list of one",
     ),
+    row(
+        "an object for a list",
+        "a.yaml",
+        POD + "    env: {A: b}\n",
+        8,
+        "must be a list, not an object, write an item for each, beginning with - name:",
+    ),
+    row("a command line for a list", "a.yaml", POD + "    args: x y\n", 8, "write it as a list, an item for each word"),
+    row("one item for a list", "a.yaml", POD + "    env: {name: A}\n", 8, "write it as a list of one"),
     row("a list for an object", "a.yaml", POD + "    resources: []\n", 8, "must be an object, not a list"),
     row("an empty item", "a.yaml", POD + "  -\n", 8, "spec.containers[1]: there is nothing in it"),
     row(
@@ -293,11 +302,11 @@ def test_all_problems_are_said_in_the_order_of_the_file(write: Write) -> None:
 
 
 def test_all_wrong_types_are_said_at_once(write: Write) -> None:
-    path = write("a.yaml", HEAD + "spec:\n  restartPolicy: 1\n  zzz: 2\n  containers:\n  - name: c\n    command: x\n")
+    path = write("a.yaml", HEAD + "spec:\n  hostname: 1\n  zzz: 2\n  containers:\n  - name: c\n    command: x\n")
     with pytest.raises(InvalidManifest) as caught:
         load([path])
     paths = [problem.path for problem in caught.value.problems]
-    assert paths == ["spec.restartPolicy", "spec.zzz", "spec.containers[0].command"]
+    assert paths == ["spec.hostname", "spec.zzz", "spec.containers[0].command"]
 
 
 def test_problems_of_several_files(write: Write) -> None:
