@@ -85,6 +85,8 @@ def check_settings(settings: SupervisorConfiguration) -> Findings:
         find.invalid("imageCache", settings.image_cache, "must be an absolute path")
     if settings.image_max_size <= 0:
         find.invalid("imageMaxSize", settings.image_max_size, "must be greater than 0")
+    if settings.pod_pids_limit != -1 and settings.pod_pids_limit <= 0:
+        find.invalid("podPidsLimit", settings.pod_pids_limit, "must be greater than 0, or -1 for no limit")
     for image, mapping in settings.images.items():
         if mapping.rootfs and not mapping.rootfs.startswith("/"):
             find.invalid(f"images[{image}].rootfs", mapping.rootfs, "must be an absolute path")

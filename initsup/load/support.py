@@ -443,6 +443,7 @@ SupervisorConfiguration
 = imageCache: Where archives of images are unpacked to, when it shall not be /var/cache/initsup/images (as root) or
     initsup/images in the user's cache directory.
 = imageMaxSize: How large an image may be when it is unpacked.
+= podPidsLimit: How many processes and threads the containers of the pod may have together, where a cgroup can be had.
 = console: What initsup writes to its own stdout.
 = volumes: How volumes get to their mount paths.
 = bestEffort: Whether to run also where a promise of isolation or safety cannot be kept.

@@ -426,7 +426,7 @@ class Boxes:
 
     def cgroup(self, container: Container, attempt: int) -> Cgroup | None:
         """A cgroup for an instance that asks for resources, with what can be enforced here. Raises SpawnError."""
-        limits = limits_of(container_needs(self.plan.pod.spec, container))
+        limits = self._limits_of(container)
         if limits is None:
             return None
         return self._pod_cgroups().make(f"{container.name}-{attempt}", limits)
@@ -451,14 +451,13 @@ class Boxes:
 
     def not_enforced(self) -> list[str]:
         """Limits of the manifest that do not hold here, each with the reason."""
-        lines = []
+        wanted = [("podPidsLimit", "pids")] if self._pids is not None else []
         for member in self.plan.members.values():
             limits = limits_of(container_needs(self.plan.pod.spec, member.spec))
-            for controller in promised(limits) if limits is not None else ():
-                why = self._pod_cgroups().missing.get(controller)
-                if why is not None:
-                    lines.append(f"{member.name}: its {controller} limit is not enforced here: {why}")
-        return lines
+            names = promised(limits) if limits is not None else ()
+            wanted += [(f"{member.name}: its {name} limit", name) for name in names]
+        missing = self._pod_cgroups().missing if wanted else {}
+        return [f"{what} is not enforced here: {missing[name]}" for what, name in wanted if name in missing]
 
     def _pod_cgroups(self) -> Cgroups:
         if self._cgroups is None:
@@ -467,7 +466,15 @@ class Boxes:
 
     def _cgroup_of_pod(self) -> tuple[str, Limits | None]:
         pod = self.plan.pod
-        return pod_cgroup(pod.metadata.uid), limits_of(pod_needs(pod.spec))
+        return pod_cgroup(pod.metadata.uid), limits_of(pod_needs(pod.spec), self._pids)
+
+    def _limits_of(self, container: Container) -> Limits | None:
+        return limits_of(container_needs(self.plan.pod.spec, container), self._pids)
+
+    @property
+    def _pids(self) -> int | None:
+        limit = self.plan.asked.settings.pod_pids_limit
+        return limit if limit > 0 else None
 
     def where(self) -> Where:
         """What the status tells of this host."""

@@ -1,7 +1,8 @@
 """What a container may use: cgroups for those that ask for it in `resources`, of version 2 or 1.
 
-A container without limits and requests gets no cgroup: entering one needs the slow way to start a process and, now and
-then, tens of milliseconds for the kernel to move it. The numbers are those of kubelet, see `initsup.core.qos`.
+A container without limits and requests gets no cgroup, unless the pod has a limit on pids: entering one needs the slow
+way to start a process and, now and then, tens of milliseconds for the kernel to move it. The numbers are those of
+kubelet, see `initsup.core.qos`.
 """
 
 from __future__ import annotations
@@ -32,14 +33,19 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     pids: int | None = None
 
 
-def limits_of(needs: qos.Needs) -> Limits | None:
-    """The cgroup values for what a container or a pod asks for; None: nothing."""
+def limits_of(needs: qos.Needs, pids: int | None = None) -> Limits | None:
+    """The cgroup values for what a container or a pod asks for; None: nothing.
+
+    `pids` (the settings' podPidsLimit) is for all of the pod, and so for each container, too: it must be in a cgroup
+    below the pod's to be counted.
+    """
     if not needs:
-        return None
+        return Limits(pids=pids) if pids is not None else None
     return Limits(
         memory=needs.memory_limit or None,
         cpu_quota=qos.cpu_quota(needs.cpu_limit) if needs.cpu_limit else None,
         cpu_shares=qos.cpu_shares(needs.cpu_request or needs.cpu_limit),
+        pids=pids,
     )
 
 

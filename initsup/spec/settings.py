@@ -70,6 +70,8 @@ class SupervisorConfiguration(Base):
     """Where archives are unpacked to; as root /var/cache/initsup/images, else initsup/images in $XDG_CACHE_HOME."""
     image_max_size: Size = 8 * 2**30
     """Bytes that an image may have when it is unpacked."""
+    pod_pids_limit: Int64 = -1
+    """Processes and threads that all containers of the pod may have together; -1: no limit."""
     console: Console = Console()
     volumes: Volumes = Volumes()
     best_effort: bool = False

@@ -471,6 +471,7 @@ def settings(**fields: Any) -> dict[str, Any]:
             id="a maximum below the minimum",
         ),
         pytest.param(settings(containerLogMaxFiles=1), "containerLogMaxFiles: Invalid value: 1", id="one log file"),
+        pytest.param(settings(podPidsLimit=0), "podPidsLimit: Invalid value: 0: must be greater than 0", id="no pids"),
         pytest.param(settings(console={"format": "x"}), "console.format: Unsupported value", id="a console format"),
         pytest.param(settings(volumes={"mode": "x"}), "volumes.mode: Unsupported value", id="a volume mode"),
         pytest.param(settings(images={"a": {"rootfs": "x"}}), "images[a].rootfs: Invalid value", id="a relative root"),

@@ -23,19 +23,21 @@ MIB = 2**20
 ALL = ("cpu", "memory", "pids")
 
 VALUES = [
-    pytest.param(Needs(), None, id="nothing asked for"),
-    pytest.param(Needs(memory_limit=MIB, memory_request=MIB), Limits(memory=MIB, cpu_shares=2), id="memory"),
+    pytest.param(Needs(), None, None, id="nothing asked for"),
+    pytest.param(Needs(memory_limit=MIB, memory_request=MIB), None, Limits(memory=MIB, cpu_shares=2), id="memory"),
     pytest.param(
-        Needs(cpu_limit=500, cpu_request=250), Limits(cpu_quota=50_000, cpu_shares=256), id="CPU limit and request"
+        Needs(cpu_limit=500, cpu_request=250), None, Limits(cpu_quota=50_000, cpu_shares=256), id="CPU limit, request"
     ),
-    pytest.param(Needs(cpu_limit=500), Limits(cpu_quota=50_000, cpu_shares=512), id="CPU limit without request"),
-    pytest.param(Needs(cpu_request=250), Limits(cpu_shares=256), id="a request only weighs"),
+    pytest.param(Needs(cpu_limit=500), None, Limits(cpu_quota=50_000, cpu_shares=512), id="CPU limit without request"),
+    pytest.param(Needs(cpu_request=250), None, Limits(cpu_shares=256), id="a request only weighs"),
+    pytest.param(Needs(), 9, Limits(pids=9), id="the pod's limit on pids is every container's"),
+    pytest.param(Needs(cpu_request=250), 9, Limits(cpu_shares=256, pids=9), id="beside what it asks for"),
 ]
 
 
-@pytest.mark.parametrize(("needs", "expected"), VALUES)
-def test_values(needs: Needs, expected: Limits | None) -> None:
-    assert limits_of(needs) == expected
+@pytest.mark.parametrize(("needs", "pids", "expected"), VALUES)
+def test_values(needs: Needs, pids: int | None, expected: Limits | None) -> None:
+    assert limits_of(needs, pids) == expected
 
 
 PROMISES = [
