@@ -17,9 +17,9 @@ LEFT_OUT = {"SupervisorConfiguration", "CrashLoopBackOff", "ImageMapping", "Cons
 
 
 def text() -> str:
-    """The table: for each type its fields as they are, differ, or have no effect; uniform types in a row together."""
+    """The table: for each type its fields as they are, and why. Uniform types share a row."""
     rows = ["| type | field | here |", "| --- | --- | --- |"]
-    uniform: dict[str, list[str]] = {"same": [], "no effect": []}
+    uniform: dict[str, list[str]] = {"same": [], "no effect": [], "refused": []}
     for kind, fields in table().items():
         effects = {field.effect for field in fields.values()}
         if kind in LEFT_OUT:
@@ -29,7 +29,7 @@ def text() -> str:
             continue
         by_note: dict[str, list[str]] = {}
         for name, field in sorted(
-            fields.items(), key=lambda item: ["same", "differs", "no effect"].index(item[1].effect)
+            fields.items(), key=lambda item: ["same", "differs", "no effect", "refused"].index(item[1].effect)
         ):
             here = f"{field.effect}: {field.note}" if field.note else field.effect
             by_note.setdefault(here, []).append(name)

@@ -20,10 +20,10 @@ _DNS_POLICIES = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
 
 def check_pod(manifest: Manifest) -> Findings:
     """All that is wrong with the pod."""
-    find = Findings()
+    find = Findings(manifest.settings.best_effort)
     spec = manifest.pod.spec
     check_metadata(find, manifest.pod.metadata, names.subdomain)
-    volumes = check_volumes(find, spec.volumes)
+    volumes = check_volumes(find, spec.volumes, manifest.settings)
     context = Context(
         volumes=volumes,
         claims=frozenset(claim.name for claim in spec.resource_claims),
@@ -151,6 +151,8 @@ def _check_placement(find: Findings, spec: PodSpec) -> None:
     ):
         if text:
             find.each_invalid(f"spec.{field}", text, names.subdomain(text))
+    if spec.runtime_class_name and not names.subdomain(spec.runtime_class_name):
+        find.refused("spec.runtimeClassName", "PodSpec")
     if spec.preemption_policy is not None and spec.preemption_policy not in ("PreemptLowerPriority", "Never"):
         find.unsupported("spec.preemptionPolicy", spec.preemption_policy, ("PreemptLowerPriority", "Never"))
     check_overhead(find, spec.overhead)

@@ -165,16 +165,12 @@ def _check_mounts(find: Findings, path: str, container: Container, volumes: dict
             find.invalid(f"{at}.name", mount.name, "must not already exist in volumeDevices")
         if mount.mount_path in devices.values():
             find.invalid(f"{at}.mountPath", mount.mount_path, "must not already exist as a path in volumeDevices")
-        _check_sub_paths(find, path, at, mount, volumes)
+        _check_sub_paths(find, path, at, mount)
         _check_propagation(find, path, at, mount, container)
 
 
-def _check_sub_paths(find: Findings, path: str, at: str, mount: VolumeMount, volumes: dict[str, Volume]) -> None:
+def _check_sub_paths(find: Findings, path: str, at: str, mount: VolumeMount) -> None:
     """Kubernetes gives these paths without the number of the mount."""
-    if mount.name in volumes and volumes[mount.name].image is not None:
-        for field, text in (("subPath", mount.sub_path), ("subPathExpr", mount.sub_path_expr)):
-            if text:
-                find.invalid(f"{at}.{field}", text, "not allowed in image volume sources")
     if mount.sub_path:
         find.each_invalid(f"{path}.subPath", mount.sub_path, names.descending(mount.sub_path), f"{at}.subPath")
     if mount.sub_path_expr:

@@ -1,6 +1,13 @@
 """What valid security contexts are (core validation: ValidateSecurityContext, validatePodSpecSecurityContext)."""
 
-from initsup.spec.pod import AppArmorProfile, PodSpec, SeccompProfile, SecurityContext, Sysctl
+from initsup.spec.pod import (
+    AppArmorProfile,
+    PodSecurityContext,
+    PodSpec,
+    SeccompProfile,
+    SecurityContext,
+    Sysctl,
+)
 
 from . import names
 from .findings import Findings
@@ -18,8 +25,7 @@ def check_container_security(find: Findings, path: str, context: SecurityContext
             find.unsupported(f"{path}.procMount", context.proc_mount, ("Default", "Unmasked"))
         if context.proc_mount == "Unmasked" and host_users:
             find.invalid(f"{path}.procMount", "Unmasked", "`hostUsers` must be false to use `Unmasked`")
-    _check_seccomp(find, f"{path}.seccompProfile", context.seccomp_profile)
-    _check_app_armor(find, f"{path}.appArmorProfile", context.app_armor_profile)
+    _check_profiles(find, path, context)
     if context.allow_privilege_escalation is False:
         if context.privileged:
             find.invalid(path, context, "cannot set `allowPrivilegeEscalation` to false and `privileged` to true")
@@ -45,13 +51,13 @@ def check_pod_security(find: Findings, spec: PodSpec) -> None:
         if word is not None and word not in words:
             find.unsupported(f"{path}.{field}", word, words)
     _check_sysctls(find, spec, context.sysctls)
-    _check_seccomp(find, f"{path}.seccompProfile", context.seccomp_profile)
-    _check_app_armor(find, f"{path}.appArmorProfile", context.app_armor_profile)
+    _check_profiles(find, path, context)
     _check_windows(find, spec)
     if spec.share_process_namespace and spec.host_pid:
         detail = "ShareProcessNamespace and HostPID cannot both be enabled"
         find.invalid(f"{path}.shareProcessNamespace", True, detail, "spec.shareProcessNamespace")
     if spec.host_users is False:
+        find.refused("spec.hostUsers", "PodSpec")
         for field, shared in (
             ("hostNetwork", spec.host_network),
             ("HostPID", spec.host_pid),
@@ -60,6 +66,25 @@ def check_pod_security(find: Findings, spec: PodSpec) -> None:
             if shared:
                 at = "spec." + field[0].lower() + field[1:]
                 find.forbidden(f"spec.{field}", "when `pod.Spec.HostUsers` is false", at)
+
+
+def _check_profiles(find: Findings, path: str, context: PodSecurityContext | SecurityContext) -> None:
+    """Profiles: valid ones are refused all the same, but for Unconfined, which asks for nothing."""
+    kind = type(context).__name__
+    before = len(find)
+    seccomp, app_armor = context.seccomp_profile, context.app_armor_profile
+    if seccomp is not None:
+        _check_seccomp(find, f"{path}.seccompProfile", seccomp)
+    if app_armor is not None:
+        _check_app_armor(find, f"{path}.appArmorProfile", app_armor)
+    if len(find) > before:
+        return
+    if seccomp is not None and seccomp.type != "Unconfined":
+        find.refused(f"{path}.seccompProfile", kind)
+    if app_armor is not None and app_armor.type != "Unconfined":
+        find.refused(f"{path}.appArmorProfile", kind)
+    if context.se_linux_options is not None:
+        find.refused(f"{path}.seLinuxOptions", kind)
 
 
 def _check_ids(find: Findings, path: str, user: int | None, group: int | None) -> None:
@@ -85,6 +110,7 @@ def _check_windows(find: Findings, spec: PodSpec) -> None:
 
 def _check_sysctls(find: Findings, spec: PodSpec, sysctls: tuple[Sysctl, ...]) -> None:
     taken = set()
+    before = len(find)
     for index, sysctl in enumerate(sysctls):
         at = f"spec.securityContext.sysctls[{index}].name"
         if not sysctl.name:
@@ -99,11 +125,11 @@ def _check_sysctls(find: Findings, spec: PodSpec, sysctls: tuple[Sysctl, ...]) -
             find.invalid(at, sysctl.name, "may not be specified when 'hostNetwork' is true")
         if spec.host_ipc and name.startswith(("kernel.shm", "kernel.msg", "kernel.sem", "fs.mqueue.")):
             find.invalid(at, sysctl.name, "may not be specified when 'hostIPC' is true")
+    if sysctls and len(find) == before:
+        find.refused("spec.securityContext.sysctls", "PodSecurityContext")
 
 
-def _check_seccomp(find: Findings, path: str, profile: SeccompProfile | None) -> None:
-    if profile is None:
-        return
+def _check_seccomp(find: Findings, path: str, profile: SeccompProfile) -> None:
     if not profile.type:
         find.required(f"{path}.type", "type is required when seccompProfile is set")
     elif profile.type not in _PROFILES:
@@ -118,9 +144,7 @@ def _check_seccomp(find: Findings, path: str, profile: SeccompProfile | None) ->
         find.each_invalid(at, profile.localhost_profile, names.descending(profile.localhost_profile))
 
 
-def _check_app_armor(find: Findings, path: str, profile: AppArmorProfile | None) -> None:
-    if profile is None:
-        return
+def _check_app_armor(find: Findings, path: str, profile: AppArmorProfile) -> None:
     if not profile.type:
         find.required(f"{path}.type", "type is required when appArmorProfile is set")
     elif profile.type not in _PROFILES:

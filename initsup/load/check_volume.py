@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from initsup.spec.base import wire_name
+from initsup.spec.settings import SupervisorConfiguration
 from initsup.spec.units import nanos
 from initsup.spec.volume import (
     ConfigMapVolumeSource,
@@ -53,7 +54,7 @@ _NEEDED = {
 """What sources that cannot be given here must have all the same."""
 
 
-def check_volumes(find: Findings, volumes: Sequence[Volume]) -> dict[str, Volume]:
+def check_volumes(find: Findings, volumes: Sequence[Volume], settings: SupervisorConfiguration) -> dict[str, Volume]:
     """The volumes of a pod; gives the valid ones by name, for only those can be mounted."""
     valid: dict[str, Volume] = {}
     for index, volume in enumerate(volumes):
@@ -68,7 +69,29 @@ def check_volumes(find: Findings, volumes: Sequence[Volume]) -> dict[str, Volume
             find.duplicate(f"{path}.name", volume.name)
         if len(find) == before:
             valid[volume.name] = volume
+            _check_availability(find, path, volume, settings)
     return valid
+
+
+def _check_availability(find: Findings, path: str, volume: Volume, settings: SupervisorConfiguration) -> None:
+    """Whether a valid volume can be had here. Not a rule of Kubernetes, where the pod would wait for it."""
+    for attribute in volume.__struct_fields__:
+        if isinstance(getattr(volume, attribute), dict):
+            find.unavailable(f"{path}.{wire_name(attribute)}", "Volume")
+    for index, part in enumerate(volume.projected.sources if volume.projected is not None else ()):
+        for field, given in (
+            ("clusterTrustBundle", part.cluster_trust_bundle),
+            ("podCertificate", part.pod_certificate),
+        ):
+            if given is not None and not given.get("optional"):
+                find.unavailable(f"{path}.projected.sources[{index}].{field}", "VolumeProjection")
+    if volume.image is not None:
+        image = volume.image.reference
+        mapping = settings.mapping(image)
+        if mapping is None or not (mapping.rootfs or mapping.archive):
+            files = f'images: {{"{image.partition("@")[0]}": {{rootfs: /path/to/directory}}}}'
+            hint = f"no image is pulled here: say in the settings {files}, or archive"
+            find.invalid(f"{path}.image.reference", image, "there are no files for this image", hint=hint)
 
 
 def _check_source(find: Findings, path: str, volume: Volume) -> None:

@@ -35,8 +35,24 @@ class Finding(msgspec.Struct, frozen=True):
         return bool(self.among) and self.among in (named, named.rpartition("[")[0])
 
 
+NOT_HERE = "cannot be given here"
+
+
 class Findings(list[Finding]):
-    """What the checks of one object have found so far."""
+    """What the checks of one object have found so far. `best_effort`: promises that cannot be kept are none."""
+
+    def __init__(self, best_effort: bool = False) -> None:
+        super().__init__()
+        self.best_effort = best_effort
+
+    def refused(self, path: str, kind: str) -> None:
+        """A field of the type `kind` promises isolation or safety that nobody has here, unless that is accepted."""
+        if not self.best_effort:
+            self.append(Finding(path, _join(NOT_HERE, _why_not(path, kind)), "bestEffort runs without it"))
+
+    def unavailable(self, path: str, kind: str) -> None:
+        """A field of the type `kind` asks for something that containers wait for, and that never comes here."""
+        self.append(Finding(path, _join(NOT_HERE, _why_not(path, kind))))
 
     def required(self, path: str, detail: str = "", hint: str = "") -> None:
         """A field that must be there is not."""
@@ -77,6 +93,12 @@ class Findings(list[Finding]):
     def too_many(self, path: str, count: int, most: int) -> None:
         """A list has more than `most` items."""
         self.append(Finding(path, _join("Too many", str(count), f"must have at most {most} items")))
+
+
+def _why_not(path: str, kind: str) -> str:
+    from .support import table
+
+    return table()[kind][path.rpartition(".")[2]].note
 
 
 def show(value: Any) -> str:

@@ -8,6 +8,7 @@ from initsup.spec.manifest import Manifest
 from initsup.spec.pod import Container
 
 from .default import pull_policy
+from .findings import Finding
 from .support import Effect, Support, table
 
 
@@ -22,16 +23,29 @@ class Note(msgspec.Struct, frozen=True):
         return ": ".join(part for part in (self.path, self.effect, self.text) if part)
 
 
-_OF_COURSE = {"image", "resources", "limits", "requests", "ports", "workingDir", "mountPath"}
+_OF_COURSE = {"emptyDir", "image", "resources", "limits", "requests", "ports", "workingDir", "mountPath"}
 """Fields that differ a little for everybody: not worth a line in every manifest, but explained by `explain`."""
 
 
 def notes(manifest: Manifest) -> list[Note]:
-    """Everything that has no effect here or differs, field by field, then the objects that were ignored."""
-    found: list[Note] = []
+    """Everything that is not as asked: what is done without, what has no effect or differs, what was ignored."""
+    found = [Note(one.path, "refused", one.message) for one in done_without(manifest)]
     _collect(found, manifest.pod, "")
     ignored = [Note("", "no effect", f"{what} is ignored") for what in manifest.ignored]
     return found + ignored
+
+
+def done_without(manifest: Manifest) -> list[Finding]:
+    """The promises of isolation and safety that `bestEffort` lets a valid manifest do without."""
+    if not manifest.settings.best_effort:
+        return []
+    from .check import check_pod
+
+    settings = msgspec.structs.replace(manifest.settings, best_effort=False)
+    return [
+        msgspec.structs.replace(found, hint="")
+        for found in check_pod(msgspec.structs.replace(manifest, settings=settings))
+    ]
 
 
 def _collect(found: list[Note], obj: msgspec.Struct, path: str) -> None:
@@ -46,7 +60,7 @@ def _collect(found: list[Note], obj: msgspec.Struct, path: str) -> None:
         support = known[field.encode_name]
         if support.effect == "no effect" or (support.effect == "differs" and field.encode_name not in _OF_COURSE):
             found.append(Note(at, support.effect, support.note))
-        if support.effect != "no effect":
+        if support.effect not in ("no effect", "refused"):
             _descend(found, value, at)
 
 

@@ -5,8 +5,9 @@ table is made from it, and a test fails for a field that it does not name. A lin
 
     MARK FIELD: what it means | how it differs here, or why it has no effect
 
-with the mark `=` for "as in Kubernetes", `~` for "differs" and `-` for "no effect"; an indented line goes on with the
-one before, and any other line without a mark is the type that the fields after it belong to.
+with the mark `=` for "as in Kubernetes", `~` for "differs", `-` for "no effect" and `!` for "refused": an error, for
+there would be no telling that what was asked for is not there. An indented line goes on with the one before, and any
+other line without a mark is the type that the fields after it belong to.
 """
 
 from functools import cache
@@ -14,11 +15,11 @@ from typing import Literal
 
 import msgspec
 
-Effect = Literal["same", "differs", "no effect"]
+Effect = Literal["same", "differs", "no effect", "refused"]
 
 
 class Support(msgspec.Struct, frozen=True):
-    """One field: what it means, and in `note` how it differs here or why it has no effect (empty if it is the same)."""
+    """One field: what it means, and in `note` how it differs here, why it has no effect or is refused (else empty)."""
 
     effect: Effect
     meaning: str
@@ -28,7 +29,7 @@ class Support(msgspec.Struct, frozen=True):
 @cache
 def table() -> dict[str, dict[str, Support]]:
     """Type → field under Kubernetes' name → what is known about it."""
-    effects: dict[str, Effect] = {"=": "same", "~": "differs", "-": "no effect"}
+    effects: dict[str, Effect] = {"=": "same", "~": "differs", "-": "no effect", "!": "refused"}
     found: dict[str, dict[str, Support]] = {}
     fields: dict[str, Support] = {}
     for line in _TABLE.strip().replace("\n    ", " ").split("\n"):
@@ -103,18 +104,18 @@ PodSpec
 - priority: How important the pod is to the scheduler. | there is one node
 - dnsConfig: Resolver settings. | containers use this host's resolver
 = readinessGates: Further conditions that must be True before the pod is Ready.
-- runtimeClassName: Which container runtime is used. | containers are plain processes
+! runtimeClassName: Which container runtime is used. | containers are plain processes, under no runtime
 - enableServiceLinks: Whether variables tell of services. | there are no services
 - preemptionPolicy: Whether other pods may be evicted for this one. | there is one node
 - overhead: What the runtime itself takes. | containers are plain processes
 - topologySpreadConstraints: How pods are spread over nodes. | there is one node
 - setHostnameAsFQDN: Whether the host name has its domain. | containers have this host's name
 = os: The operating system; must be linux.
-- hostUsers: Whether users of the container are those of the host. | containers have the users of the place that
-    initsup runs in
+! hostUsers: Whether users are those of the host; false gives the pod users of its own. | containers have the users
+    of the place that initsup runs in
 - schedulingGates: What holds back scheduling. | there is one node
 - resourceClaims: Devices that the pod needs. | there is no device driver interface
-= resources: Limits and requests of the pod as a whole.
+~ resources: Limits and requests of the pod as a whole. | limits hold where a cgroup can be had; nothing is reserved
 ~ hostnameOverride: The pod's host name, wins over hostname. | as for hostname
 - workloadRef: The workload that the pod is scheduled with. | there is one node
 - schedulingGroup: The pods that this one is scheduled with. | there is one node
@@ -135,7 +136,7 @@ Container
     sidecar.
 = restartPolicyRules: What certain exit codes lead to, whatever the policy says.
 = volumeMounts: Which volumes the container sees, and where.
-- volumeDevices: Raw block devices. | there are no persistent volumes
+! volumeDevices: Raw block devices. | there are no persistent volumes: use hostPath
 = livenessProbe: A check whose failure kills the container.
 = readinessProbe: A check whose failure makes the pod not Ready.
 = startupProbe: A check that must succeed once before the others begin; its failure kills the container.
@@ -153,7 +154,7 @@ EphemeralContainer
 SecurityContext
 = capabilities: Linux capabilities to add and drop.
 ~ privileged: Whether all capabilities and devices are there. | all capabilities that initsup itself has
-- seLinuxOptions: The SELinux label. | not acted on
+! seLinuxOptions: The SELinux label. | no SELinux label is given to plain processes
 - windowsOptions: Windows only. | this host runs Linux
 = runAsUser: The user id that the program has.
 = runAsGroup: The group id that the program has.
@@ -162,45 +163,49 @@ SecurityContext
     private mount namespace can be had
 = allowPrivilegeEscalation: false means that no program can get more privileges (no_new_privs).
 - procMount: How /proc is masked. | containers see this host's /proc
-- seccompProfile: Which system calls are allowed. | not acted on
-- appArmorProfile: The AppArmor profile. | not acted on
+! seccompProfile: Which system calls are allowed. | no seccomp profile is applied to plain processes; give the type
+    Unconfined, or leave it out
+! appArmorProfile: The AppArmor profile. | no AppArmor profile is applied to plain processes; give the type
+    Unconfined, or leave it out
 PodSecurityContext
-- seLinuxOptions: The SELinux label. | not acted on
+! seLinuxOptions: The SELinux label. | no SELinux label is given to plain processes
 - windowsOptions: Windows only. | this host runs Linux
 = runAsUser: The user id of all containers.
 = runAsGroup: The group id of all containers.
 = runAsNonRoot: Whether the user id 0 is refused.
 = supplementalGroups: Further group ids of all containers.
 ~ supplementalGroupsPolicy: Merge adds the groups that /etc/group has for the user, Strict does not. | /etc/group is
-    this host's
+    this host's, unless the container has a root of its own
 = fsGroup: The group that owns the volumes; all containers are in it.
-- sysctls: Kernel parameters of the pod's namespaces. | the kernel parameters are this host's
+! sysctls: Kernel parameters of the pod's namespaces. | the kernel parameters are the whole host's: set them there
 = fsGroupChangePolicy: OnRootMismatch leaves a volume alone whose top directory fits already.
-- seccompProfile: Which system calls are allowed. | not acted on
-- appArmorProfile: The AppArmor profile. | not acted on
-- seLinuxChangePolicy: How volumes get their SELinux label. | not acted on
+! seccompProfile: Which system calls are allowed. | no seccomp profile is applied to plain processes; give the type
+    Unconfined, or leave it out
+! appArmorProfile: The AppArmor profile. | no AppArmor profile is applied to plain processes; give the type
+    Unconfined, or leave it out
+- seLinuxChangePolicy: How volumes get their SELinux label. | volumes get none
 Capabilities
 = add: Capabilities to add, without `CAP_`; ALL for all.
 = drop: Capabilities to drop, without `CAP_`; ALL for all.
 SELinuxOptions
-- user: User of the label. | not acted on
-- role: Role of the label. | not acted on
-- type: Type of the label. | not acted on
-- level: Level of the label. | not acted on
+! user: User of the label. | no SELinux label is given to plain processes
+! role: Role of the label. | no SELinux label is given to plain processes
+! type: Type of the label. | no SELinux label is given to plain processes
+! level: Level of the label. | no SELinux label is given to plain processes
 WindowsSecurityContextOptions
 - gmsaCredentialSpecName: Windows only. | this host runs Linux
 - gmsaCredentialSpec: Windows only. | this host runs Linux
 - runAsUserName: Windows only. | this host runs Linux
 - hostProcess: Windows only. | this host runs Linux
 SeccompProfile
-- type: Localhost, RuntimeDefault or Unconfined. | not acted on
-- localhostProfile: A file of the node. | not acted on
+! type: Localhost, RuntimeDefault or Unconfined. | only Unconfined can be given
+! localhostProfile: A file of the node. | no seccomp profile is applied to plain processes
 AppArmorProfile
-- type: Localhost, RuntimeDefault or Unconfined. | not acted on
-- localhostProfile: A profile that is loaded on the node. | not acted on
+! type: Localhost, RuntimeDefault or Unconfined. | only Unconfined can be given
+! localhostProfile: A profile that is loaded on the node. | no AppArmor profile is applied to plain processes
 Sysctl
-- name: Name of the kernel parameter. | the kernel parameters are this host's
-- value: Its value. | the kernel parameters are this host's
+! name: Name of the kernel parameter. | the kernel parameters are the whole host's
+! value: Its value. | the kernel parameters are the whole host's
 ResourceRequirements
 ~ limits: The most of each resource that may be used. | hold where a cgroup can be had
 ~ requests: What is needed at least; the default is the limit. | give CPU weight and the order of OOM kills; nothing
@@ -306,38 +311,40 @@ SleepAction
 = seconds: How long; at most the grace period.
 Volume
 = name: The volume's name, unique in the pod.
-= emptyDir: A directory that is empty at first and lives as long as the pod.
+~ emptyDir: A directory that is empty at first and lives as long as the pod. | where mounts are permitted it is in
+    memory, unless its sizeLimit is more than half of that
 = hostPath: A file or directory of this host.
 = configMap: The keys of a ConfigMap as files.
 = secret: The keys of a Secret as files.
 = downwardAPI: Fields of the pod as files.
 = projected: Several sources in one directory.
-- image: The files of an image. | no image is pulled
-- gcePersistentDisk: A disk of Google. | there are no persistent volumes
-- awsElasticBlockStore: A disk of Amazon. | there are no persistent volumes
-- gitRepo: A Git repository. | removed from Kubernetes
-- nfs: An NFS export. | mount it on this host and use hostPath
-- iscsi: An iSCSI disk. | mount it on this host and use hostPath
-- glusterfs: A Gluster volume. | removed from Kubernetes
-- persistentVolumeClaim: A persistent volume. | there are no persistent volumes: use hostPath
-- rbd: A Ceph disk. | mount it on this host and use hostPath
-- flexVolume: A volume of a driver. | there are no volume drivers
-- cinder: A disk of OpenStack. | there are no persistent volumes
-- cephfs: A Ceph file system. | mount it on this host and use hostPath
-- flocker: A Flocker volume. | removed from Kubernetes
-- fc: A Fibre Channel disk. | mount it on this host and use hostPath
-- azureFile: A share of Azure. | there are no persistent volumes
-- azureDisk: A disk of Azure. | there are no persistent volumes
-- vsphereVolume: A disk of vSphere. | there are no persistent volumes
-- quobyte: A Quobyte volume. | removed from Kubernetes
-- photonPersistentDisk: A disk of Photon. | removed from Kubernetes
-- portworxVolume: A Portworx volume. | there are no persistent volumes
-- scaleIO: A ScaleIO volume. | removed from Kubernetes
-- storageos: A StorageOS volume. | removed from Kubernetes
-- csi: A volume of a CSI driver. | there are no volume drivers
-- ephemeral: A claim made for the pod. | there are no persistent volumes: use emptyDir
+= image: The files of an image, which the settings' images give as a directory or an archive; read-only, and without
+    programs that could be run.
+! gcePersistentDisk: A disk of Google. | there are no persistent volumes: use hostPath
+! awsElasticBlockStore: A disk of Amazon. | there are no persistent volumes: use hostPath
+! gitRepo: A Git repository. | removed from Kubernetes
+! nfs: An NFS export. | mount it on this host and use hostPath
+! iscsi: An iSCSI disk. | mount it on this host and use hostPath
+! glusterfs: A Gluster volume. | removed from Kubernetes
+! persistentVolumeClaim: A persistent volume. | there are no persistent volumes: use hostPath
+! rbd: A Ceph disk. | mount it on this host and use hostPath
+! flexVolume: A volume of a driver. | there are no volume drivers: use hostPath
+! cinder: A disk of OpenStack. | there are no persistent volumes: use hostPath
+! cephfs: A Ceph file system. | mount it on this host and use hostPath
+! flocker: A Flocker volume. | removed from Kubernetes
+! fc: A Fibre Channel disk. | mount it on this host and use hostPath
+! azureFile: A share of Azure. | there are no persistent volumes: use hostPath
+! azureDisk: A disk of Azure. | there are no persistent volumes: use hostPath
+! vsphereVolume: A disk of vSphere. | there are no persistent volumes: use hostPath
+! quobyte: A Quobyte volume. | removed from Kubernetes
+! photonPersistentDisk: A disk of Photon. | removed from Kubernetes
+! portworxVolume: A Portworx volume. | there are no persistent volumes: use hostPath
+! scaleIO: A ScaleIO volume. | removed from Kubernetes
+! storageos: A StorageOS volume. | removed from Kubernetes
+! csi: A volume of a CSI driver. | there are no volume drivers: use hostPath
+! ephemeral: A claim made for the pod. | there are no persistent volumes: use emptyDir
 EmptyDirVolumeSource
-~ medium: Memory for a file system in memory, empty for the node's disk, HugePages. | HugePages is treated like Memory
+= medium: Memory for a file system in memory, HugePages for one of huge pages; empty for either memory or disk.
 = sizeLimit: How much may be in it.
 HostPathVolumeSource
 = path: The path on this host.
@@ -373,8 +380,8 @@ VolumeProjection
 = downwardAPI: Fields of the pod.
 = configMap: Keys of a ConfigMap.
 - serviceAccountToken: A token for the API. | there are no API tokens
-- clusterTrustBundle: Certificates of the cluster. | there is no cluster
-- podCertificate: A certificate for the pod. | there is no cluster
+! clusterTrustBundle: Certificates of the cluster. | there is no cluster
+! podCertificate: A certificate for the pod. | there is no cluster
 SecretProjection
 = name: The Secret.
 = items: Only these keys, under these names.
@@ -390,7 +397,7 @@ ServiceAccountTokenProjection
 - expirationSeconds: How long the token is valid. | there are no API tokens
 - path: The file's name. | there are no API tokens
 ImageVolumeSource
-- reference: The image. | no image is pulled
+= reference: The image, a name in the settings' images.
 - pullPolicy: When the image is pulled. | no image is pulled
 VolumeMount
 = name: The volume.
@@ -402,8 +409,8 @@ VolumeMount
 ~ mountPropagation: Whether mounts made later are seen. | where a private mount namespace can be had
 = subPathExpr: A path inside of the volume, with `$(NAME)` expanded.
 VolumeDevice
-- name: The volume. | there are no persistent volumes
-- devicePath: Where the container sees the device. | there are no persistent volumes
+! name: The volume. | there are no persistent volumes
+! devicePath: Where the container sees the device. | there are no persistent volumes
 LocalObjectReference
 - name: The Secret. | no image is pulled
 HostAlias

@@ -24,6 +24,7 @@ SUBDOMAIN = (
     f"with an alphanumeric character (e.g. 'example.com', regex used for validation is '{LABEL}(\\.{LABEL})*')"
 )
 SECURITY = f"{FIRST}.securityContext"
+OWN_USERS = "spec.hostUsers: cannot be given here: containers have the users of the place that initsup runs in"
 VOLUME = "spec.volumes[0]"
 
 
@@ -121,11 +122,11 @@ ROWS = [
     row("a signal", pod(c(lifecycle={"postStart": ONE_ACTION, "stopSignal": "SIGX"}), os={"name": "linux"}),
         f'{FIRST}.lifecycle.stopSignal: Unsupported value: "SIGX": supported values: {", ".join(SIGNAL_WORDS)}'),
     row("a mount without a name", pod(c(volumeMounts=[{"mountPath": "/x"}])), f"{FIRST}.volumeMounts[0].name: Required value"),
-    row("no sub path in an image",
-        pod(c(volumeMounts=[{"name": "v", "mountPath": "/v", "subPath": "a"}, {"name": "v", "mountPath": "/w", "subPathExpr": "b"}]),
-            volumes=[{"name": "v", "image": {"reference": "x"}}]),
-        f'{FIRST}.volumeMounts[0].subPath: Invalid value: "a": not allowed in image volume sources',
-        f'{FIRST}.volumeMounts[1].subPathExpr: Invalid value: "b": not allowed in image volume sources'),
+    row("a sub path in an image that nothing maps",
+        pod(c(volumeMounts=[{"name": "v", "mountPath": "/v", "subPath": "../a"}, {"name": "v", "mountPath": "/w", "subPathExpr": "b"}]),
+            volumes=[{"name": "v", "image": {"reference": "x:1"}}]),
+        f"{FIRST}.volumeMounts.subPath: Invalid value: \"../a\": must not contain '..'",
+        f'{VOLUME}.image.reference: Invalid value: "x:1": there are no files for this image'),
     row("a kind of propagation", mounting({}, mountPropagation="X"),
         f'{FIRST}.volumeMounts.mountPropagation: Unsupported value: "X": supported values: "Bidirectional", "HostToContainer", '
         '"None"'),
@@ -140,6 +141,7 @@ ROWS = [
     row("devices and mounts", pod(
         c(volumeDevices=[{"name": "v", "devicePath": "/v"}, {"name": "v", "devicePath": "/v"}, {}, {"name": "x", "devicePath": "/../x"}],
           volumeMounts=[{"name": "v", "mountPath": "/v"}]), volumes=[{"name": "v", "persistentVolumeClaim": {"claimName": "c"}}]),
+        f"{VOLUME}.persistentVolumeClaim: cannot be given here: there are no persistent volumes: use hostPath",
         f'{FIRST}.volumeMounts[0].name: Invalid value: "v": must not already exist in volumeDevices',
         f'{FIRST}.volumeMounts[0].mountPath: Invalid value: "/v": must not already exist as a path in volumeDevices',
         *[f'{FIRST}.volumeDevices[{i}].name: Invalid value: "v": must not already exist in volumeMounts' for i in (0, 1)],
@@ -224,9 +226,9 @@ ROWS = [
     row("groups of a container", pod(c(securityContext={"runAsGroup": -1, "procMount": "X"})),
         f"{SECURITY}.runAsGroup: Invalid value: -1: must be between 0 and 2147483647, inclusive",
         f'{SECURITY}.procMount: Unsupported value: "X": supported values: "Default", "Unmasked"'),
-    row("an own user namespace", pod(hostUsers=False, hostNetwork=True, hostPID=True, hostIPC=True),
+    row("an own user namespace", pod(hostUsers=False, hostNetwork=True, hostPID=True, hostIPC=True), OWN_USERS,
         *[f"spec.{field}: Forbidden: when `pod.Spec.HostUsers` is false" for field in ("hostNetwork", "HostPID", "HostIPC")]),
-    row("an own /proc", pod(c(securityContext={"procMount": "Unmasked"}), hostUsers=False)),
+    row("an own /proc", pod(c(securityContext={"procMount": "Unmasked"}), hostUsers=False), OWN_USERS),
     row("seccomp profiles", pod(
         c(securityContext={"seccompProfile": {}}), c("d", securityContext={"seccompProfile": {"type": "X", "localhostProfile": "y"}}),
         c("e", securityContext={"seccompProfile": {"type": "Localhost", "localhostProfile": "/../x"}})),

@@ -95,14 +95,17 @@ def test_a_workload_that_is_wrong(errors: Errors, given: dict[str, Any], said: s
     assert [line for line in errors(given) if line.startswith(said)]
 
 
-def test_claim_templates_become_volumes(loaded: Loaded) -> None:
+def test_claim_templates_become_volumes(errors: Errors) -> None:
     mounting = {**CONTAINER, "volumeMounts": [{"name": "data", "mountPath": "/d"}]}
     given = workload(
         "StatefulSet",
         template={"spec": {"containers": [mounting]}},
         volumeClaimTemplates=[{"metadata": {"name": "data"}, "spec": {}}],
     )
-    assert loaded(given).pod.spec.volumes[0].persistent_volume_claim == {"claimName": "data-w-0"}
+    assert errors(given) == [
+        "spec.template.spec.volumes[0].persistentVolumeClaim: cannot be given here: there are no persistent volumes: "
+        "use hostPath"
+    ]
 
 
 def test_what_is_ignored_is_listed(loaded: Loaded) -> None:

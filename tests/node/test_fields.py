@@ -48,6 +48,9 @@ def test_metadata(path: str, expected: str) -> None:
         pytest.param("spec.nodeName", {"node_name": "n"}, "n", id="or what the manifest says"),
         pytest.param("spec.serviceAccountName", {}, "default", id="the default service account"),
         pytest.param("spec.serviceAccountName", {"service_account_name": "sa"}, "sa", id="a service account"),
+        pytest.param(
+            "spec.serviceAccountName", {"service_account": "sa"}, "sa", id="a service account by its old name"
+        ),
         pytest.param("status.hostIP", {}, "192.0.2.7", id="the first address"),
         pytest.param("status.hostIPs", {}, "192.0.2.7,2001:db8::7", id="all addresses"),
         pytest.param("status.podIP", {}, "192.0.2.7", id="the pod has the host's address"),
