@@ -141,13 +141,15 @@ class KeptEngine(msgspec.Struct, frozen=True):
 class Engine:
     """One pod."""
 
-    def __init__(self, planned: Plan, node: Node, journal: Journal, where: Where, host: str = "") -> None:
+    def __init__(self, planned: Plan, node: Node, journal: Journal, where: Callable[[], Where], host: str = "") -> None:
+        """`where` tells what the status says of this host; it is asked once, when somebody wants to know."""
         self.plan = planned
         self.node = node
         self.journal = journal
         self.notices = Notices()
         self.observers: list[Observer] = []
-        self.where = where
+        self._find_where = where
+        self._where: Where | None = None
         self.host = host
         self.wall_zero = time.time() - time.monotonic()
         self.created = self.now()
@@ -285,6 +287,13 @@ class Engine:
                 self.node.post(RestartAsked(at=self.now(), container=name, by="definition changed"))
         self.node.post(Looked(at=self.now()))
         return tuple(live)
+
+    @property
+    def where(self) -> Where:
+        """What the status tells of this host."""
+        if self._where is None:
+            self._where = self._find_where()
+        return self._where
 
     # -- what it tells ----------------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -83,6 +84,45 @@ def test_readme_marks_its_two_commands(name: str) -> None:
     assert command[1].startswith("python3 -m venv .venv && .venv/bin/pip install ")
 
 
+IMPORTED_BEFORE_THE_FIRST_CONTAINER = {
+    # the interpreter, and what msgspec cannot do without
+    "abc", "codecs", "collections", "contextlib", "copyreg", "datetime", "decimal", "encodings", "enum", "functools",
+    "genericpath", "importlib", "io", "itertools", "keyword", "math", "msgspec", "numbers", "operator", "os",
+    "posixpath", "re", "reprlib", "site", "stat", "textwrap", "types", "typing", "uuid", "warnings", "zipimport",
+    # ours, and what we need of the standard library
+    "array", "ctypes", "errno", "fcntl", "gc", "initsup", "json", "resource", "select", "signal", "struct", "time",
+}  # fmt: skip
+
+STARTS = """
+import os, sys
+spawn = os.posix_spawn
+def noting(path, argv, *rest, **more):
+    if argv[0] == "/bin/true":
+        print("\\n".join(sys.modules), file=sys.stderr)
+    return spawn(path, argv, *rest, **more)
+os.posix_spawn = noting
+from initsup.cli.main import main
+sys.exit(main())
+"""
+
+
+@pytest.mark.real
+def test_the_first_container_starts_before_anything_is_imported_that_it_does_not_need(tmp_path: Path) -> None:
+    containers = [{"name": "main", "command": ["/bin/true"]}]
+    spec = {"restartPolicy": "Never", "containers": containers}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x"}, "spec": spec}
+    (tmp_path / "pod.json").write_text(json.dumps(pod))
+    command = [sys.executable, "-I", "-S", "-c", f"import sys; sys.path[:0] = {sys.path!r}\n{STARTS}"]
+    arguments = ["run", str(tmp_path / "pod.json"), "--state-dir", str(tmp_path / "state")]
+    done = subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    names = {line.partition(".")[0] for line in done.stderr.splitlines() if not line.startswith("initsup:")}
+    assert "msgspec" in names
+    assert {name for name in names if not name.startswith("_")} <= IMPORTED_BEFORE_THE_FIRST_CONTAINER | {
+        *sys.builtin_module_names
+    }
+
+
 def test_readme_names_only_files_that_exist() -> None:
     named = {
         match.rstrip("/.") for match in re.findall(r"(?<![\w/])(?:configs|systemd|initsup|tests)/[\w./@-]*", README)
@@ -102,7 +142,7 @@ def blocks(language: str) -> list[str]:
 def test_commands_of_readme_can_be_parsed(line: str) -> None:
     verb, *words = shlex.split(line, comments=True)[1:]
     parser, _ = load_verb(verb)
-    parser.parse(words)
+    assert vars(parser.parse(words)) == vars(parser.full().parse(words))
 
 
 def test_readme_lists_every_setting_with_its_default() -> None:

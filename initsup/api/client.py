@@ -9,44 +9,15 @@ from __future__ import annotations
 import json
 import os
 import socket
-import stat
 import time
 from collections.abc import Iterator
 from typing import IO, Any
 
+from initsup.api.files import EVENTS, JOURNAL, LOCK, POD, SOCKET, places
 from initsup.errors import InitsupError, UsageError
 
-SOCKET = "control.sock"
-API_SOCKET = "api.sock"
-KUBECONFIG = "kubeconfig"
-POD = "pod.json"
-EVENTS = "events.json"
-JOURNAL = "journal.jsonl"
-LOCK = "lock"
-"""Held as long as initsup lives; in it stands the number of what it has started (`node.leftovers`), until it ends."""
 LETS_GO = 2.0
 """Seconds that initsup has to end once it talks no more."""
-FOR_ALL = ("/tmp", "/dev/shm", "/var/tmp")
-
-
-def places() -> list[str]:
-    """Where state directories may lie unless `--state-dir` says otherwise: `run` takes the first that it can use.
-
-    The directories for everybody come last, and what somebody else has made there is not used.
-    """
-    user = os.geteuid()
-    runtime = os.environ.get("XDG_RUNTIME_DIR")
-    own = ["/run/initsup"] if user == 0 else [os.path.join(runtime, "initsup")] if runtime else []
-    return own + [place for place in (f"{of_all}/initsup-{user}" for of_all in FOR_ALL) if not _is_foreign(place)]
-
-
-def _is_foreign(path: str) -> bool:
-    """Whether somebody else has made it, or it leads somewhere else."""
-    try:
-        status = os.lstat(path)
-    except OSError:
-        return False
-    return status.st_uid != os.geteuid() or not stat.S_ISDIR(status.st_mode)
 
 
 def state_dirs() -> list[str]:

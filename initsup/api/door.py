@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import anyio
 import msgspec
 
-from initsup.api.client import API_SOCKET, KUBECONFIG
+from initsup.api.files import API_SOCKET, KUBECONFIG
 from initsup.api.sockets import bind_tcp, bind_unix
 from initsup.node.handover import Parcel
 

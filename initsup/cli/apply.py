@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from initsup.cli.arguments import Parser, state_dir
+from initsup.cli.arguments import state_dir
+from initsup.cli.parser import Parser
 
 
 def arguments(parser: Parser) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from argparse import Namespace
 
-    from initsup.cli.arguments import Parser
+    from initsup.cli.parser import Parser
 
 PIECE = 65536
 

@@ -9,7 +9,7 @@ from initsup.errors import UsageError
 if TYPE_CHECKING:
     from argparse import Namespace
 
-    from initsup.cli.arguments import Parser
+    from initsup.cli.parser import Parser
 
 
 def arguments(parser: Parser) -> None:
@@ -42,7 +42,7 @@ def check(args: Namespace) -> int:
 
 def _here(*, quiet: bool) -> int:
     """Exit code 1 where no pod can run."""
-    from initsup.api.client import places
+    from initsup.api.files import places
     from initsup.cli.table import Table
     from initsup.node.survey import survey
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from argparse import Namespace
 
-    from initsup.cli.arguments import Parser
+    from initsup.cli.parser import Parser
 
 # Each shell hands over the words after `initsup` up to the cursor, the last one possibly empty. Where nothing is
 # proposed, the shell completes file names.
@@ -83,7 +83,9 @@ def candidates(before: list[str], current: str) -> list[str]:
         return []
     parser, _ = load(verb)
     if current.startswith("-"):
-        return sorted(option for action in parser._actions for option in action.option_strings if option[:2] == "--")
+        return sorted(
+            option for action in parser.full()._actions for option in action.option_strings if option[:2] == "--"
+        )
     option = _SHORT.get(rest[-1], rest[-1]) if rest else ""
     if option == "--container":
         return _containers(rest)

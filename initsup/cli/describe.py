@@ -15,7 +15,7 @@ from initsup.core.columns import age, epoch
 if TYPE_CHECKING:
     from argparse import Namespace
 
-    from initsup.cli.arguments import Parser
+    from initsup.cli.parser import Parser
 
 
 def arguments(parser: Parser) -> None:

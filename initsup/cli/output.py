@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from initsup.cli.arguments import Parser
+    from initsup.cli.parser import Parser
 
 
 def add_output(parser: Parser, *forms: str) -> None:

@@ -8,11 +8,11 @@ from __future__ import annotations
 import os
 import sys
 import time
-from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
 from initsup import __version__
-from initsup.api.client import API_SOCKET, KUBECONFIG, SOCKET
+from initsup.api.files import API_SOCKET, KUBECONFIG, SOCKET
+from initsup.cli.spare import spare_imports
 from initsup.cli.state import StateDir, open_state_dir
 from initsup.errors import InitsupError
 from initsup.node.ground import require
@@ -23,12 +23,13 @@ from initsup.node.sentinel import start as start_sentinel
 
 if TYPE_CHECKING:
     import socket
+    from argparse import Namespace
     from collections.abc import Callable
 
     from initsup.api.door import Door
     from initsup.api.server import Desk
-    from initsup.cli.arguments import Parser
     from initsup.cli.handover import Handover
+    from initsup.cli.parser import Parser
     from initsup.engine import Engine
     from initsup.node.node import HostNode
     from initsup.spec.manifest import Manifest
@@ -60,6 +61,7 @@ initsup run pod.yaml supervisor.yaml --set crashLoopBackOff.initialPeriod=1s
 
 def run(args: Namespace) -> int:
     """Run the pod; the exit code is the pod's (0 done or stopped on request, the culprit's, 124 deadline)."""
+    spare_imports()
     if (handed_over := take_from_environment()) == REHEARSAL:
         from initsup.cli.handover import rehearse
 
@@ -117,7 +119,7 @@ def _supervise(
     kept: Handover | None,
 ) -> tuple[int, Manifest | None]:
     """Run one pod, or go on with it: the exit code, and what is to run in its place."""
-    from initsup.api.client import JOURNAL
+    from initsup.api.files import JOURNAL
     from initsup.core.plan import plan
     from initsup.engine import Engine
     from initsup.journal import Journal
@@ -130,7 +132,7 @@ def _supervise(
             node.watch_sentinel(sentinel.pid)
         wall_zero = time.time() - time.monotonic()
         journal = Journal(os.path.join(place.path, JOURNAL), planned, wall_zero)
-        engine = Engine(planned, node, journal, node.where(), host=os.uname().nodename)
+        engine = Engine(planned, node, journal, node.where, host=os.uname().nodename)
         node.on_dump = lambda: _dump(engine)
         node.on_reload = lambda: _reload(engine, node, load)
         if kept is not None:
@@ -225,6 +227,7 @@ async def _main(
             await _settle()
         gc.collect()
         gc.freeze()
+        gc.enable()
         await engine.run()
         _keep(engine, state_dir)
         over.set()
@@ -277,7 +280,7 @@ def _keep(engine: Engine, state_dir: str) -> None:
     """Leave the last status and the events behind."""
     import json
 
-    from initsup.api.client import EVENTS, POD
+    from initsup.api.files import EVENTS, POD
 
     for name, answer in ((EVENTS, engine.events()), (POD, engine.pod())):
         path = os.path.join(state_dir, name)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from initsup.api.client import EVENTS, JOURNAL, LOCK, POD, places
+from initsup.api.files import EVENTS, JOURNAL, LOCK, POD, places
 from initsup.errors import InitsupError
 
 _KEEP = "name one by --state-dir"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from argparse import Namespace
 
-    from initsup.cli.arguments import Parser
+    from initsup.cli.parser import Parser
 
 LOOK_AGAIN = 0.05
 """Seconds between two looks for a pod that is not there yet."""

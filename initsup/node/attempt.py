@@ -12,7 +12,8 @@ from typing import Literal
 import anyio
 import msgspec
 
-from initsup.node.exec_attempt import LIMIT, CannotRun, Runner, execute
+from initsup.node.exec_attempt import LIMIT, Runner, execute
+from initsup.node.failures import CannotRun
 from initsup.node.go_text import join_host_port, quote, shown
 from initsup.spec.pod import Container
 from initsup.spec.probe import ExecAction, GRPCAction, HTTPGetAction, Port, Probe, TCPSocketAction

@@ -12,6 +12,7 @@ import itertools
 import os
 import resource
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec.structs import replace
@@ -20,9 +21,7 @@ from initsup.core.plan import Member, Plan
 from initsup.core.qos import container_needs, pod_needs, qos_class
 from initsup.core.report import Where
 from initsup.node import env, termination
-from initsup.node.attempt import Target
-from initsup.node.exec_attempt import CannotRun
-from initsup.node.failures import SpawnError
+from initsup.node.failures import CannotRun, SpawnError
 from initsup.node.fields import Context
 from initsup.node.handover import Parcel
 from initsup.node.identity import resolve
@@ -48,6 +47,9 @@ from initsup.node.tree import Forest, KeptForest, Tree
 from initsup.node.volumes import KeptVolumes, Volumes
 from initsup.spec.pod import Container
 from initsup.spec.settings import ImageMapping
+
+if TYPE_CHECKING:
+    from initsup.node.attempt import Target
 
 OnExit = Callable[[int], None]
 
@@ -146,7 +148,6 @@ class Box:
     def __init__(self, boxes: Boxes, member: Member) -> None:
         self.name = member.name
         self.spec = member.spec
-        self.target = Target(container=member.spec, pod=boxes.plan.full_name, address="127.0.0.1")
         self._boxes = boxes
         self.input = -1
         """Where to write what the container reads (`stdin`), or its terminal (`tty`); -1: it reads nothing."""
@@ -175,10 +176,15 @@ class Box:
         self._view = kept.view
         self._cgroup = self._boxes.known_cgroup(kept.cgroup) if kept.cgroup is not None else None
 
+    def target(self) -> Target:
+        """What probes and hooks are aimed at."""
+        from initsup.node.attempt import Target
+
+        return Target(container=self.spec, pod=self._boxes.plan.full_name, address="127.0.0.1")
+
     def take_over(self, member: Member) -> None:
         """Use a changed definition from the next start on."""
         self.spec = member.spec
-        self.target = Target(container=member.spec, pod=self._boxes.plan.full_name, address="127.0.0.1")
 
     def start(self, attempt: int, on_exit: OnExit) -> Process:
         """Start the main process of an instance. Raises CannotCreate, SpawnError, OSError; it leaves nothing then."""

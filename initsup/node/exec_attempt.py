@@ -10,6 +10,8 @@ from typing import Protocol
 import anyio
 import msgspec
 
+from initsup.node.failures import CannotRun
+
 LIMIT = 10 * 1024
 """Bytes kept of each output stream (pkg/probe/exec `maxReadLength`); the rest is read and thrown away."""
 
@@ -20,12 +22,6 @@ _PAUSE = 0.005
 """Seconds between two looks at a stream of which enough is kept: 200 MB/s for 4 % of a CPU instead of all of it."""
 
 _scratch = memoryview(bytearray(_LARGEST_PIPE))
-
-
-class CannotRun(Exception):
-    """The command could not be started; the message is what the runtime would say, such as
-    `exec: "foo": executable file not found in $PATH`.
-    """
 
 
 class Running(Protocol):

@@ -35,3 +35,9 @@ class SpawnError(Exception):
         self.stage = stage
         self.errno = errno
         self.message = message
+
+
+class CannotRun(Exception):
+    """The command of a probe or hook could not be started; the message is what the runtime would say, such as
+    `exec: "foo": executable file not found in $PATH`.
+    """

@@ -6,7 +6,8 @@ import anyio
 import msgspec
 
 from initsup.node.attempt import CannotAttempt, Target, cannot_run, port_number
-from initsup.node.exec_attempt import LIMIT, CannotRun, Ran, Runner, execute
+from initsup.node.exec_attempt import LIMIT, Ran, Runner, execute
+from initsup.node.failures import CannotRun
 from initsup.node.go_text import quote, shown
 from initsup.spec.probe import ExecAction, HTTPGetAction, LifecycleHandler, SleepAction, TCPSocketAction
 

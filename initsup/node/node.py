@@ -477,7 +477,7 @@ class HostNode:
         from initsup.node.attempt import Outcome, probe
 
         spec = dict(self._plan.members[action.container].probes)[action.probe]
-        outcome = await self._attempt(action, lambda box: probe(self._runner(box), box.target, spec))
+        outcome = await self._attempt(action, lambda box: probe(self._runner(box), box.target(), spec))
         result = outcome if outcome is not None else Outcome("error", "the container has ended")
         self._under_way.remove(action)
         self.post(
@@ -498,7 +498,7 @@ class HostNode:
         assert hooks is not None
         handler = hooks.post_start if action.hook == "postStart" else hooks.pre_stop
         assert handler is not None
-        outcome = await self._attempt(action, lambda box: hook(self._runner(box), box.target, handler))
+        outcome = await self._attempt(action, lambda box: hook(self._runner(box), box.target(), handler))
         if action in self._under_way:
             self._hooked(action, (outcome.ok, outcome.message) if outcome is not None else HOOK_CUT_OFF)
 

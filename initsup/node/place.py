@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 from typing import Any
 
 STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGPWR, signal.SIGRTMIN + 3, signal.SIGRTMIN + 4)
@@ -100,6 +99,8 @@ class Systemd:
         """Send lines such as `READY=1`. Nobody there is no error."""
         if not self._address:
             return
+        import socket
+
         address = "\0" + self._address[1:] if self._address.startswith("@") else self._address
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
             try:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
-from initsup.api.client import EVENTS, POD
+from initsup.api.files import EVENTS, POD
 from initsup.cli.main import main
 from tests.cli.fake import FakeInitsup
 from tests.cli.sample import Object

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from initsup.api.client import EVENTS, POD, SOCKET
+from initsup.api.files import EVENTS, POD, SOCKET
 from tests.cli.sample import Object
 
 

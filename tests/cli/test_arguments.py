@@ -2,7 +2,8 @@
 
 import pytest
 
-from initsup.cli.arguments import Parser, pod_name, split_pod
+from initsup.cli.arguments import pod_name, split_pod
+from initsup.cli.parser import Parser
 from initsup.errors import UsageError
 
 
@@ -61,5 +62,39 @@ def test_parse(parser: Parser, line: str, wanted: dict[str, object]) -> None:
     assert {key: parsed[key] for key in wanted} == wanted
 
 
+@pytest.mark.parametrize(
+    ("line", "is_plain"),
+    [
+        pytest.param("a.toml b.toml", True, id="words"),
+        pytest.param("- -v --set a=b --form json a --set c=d", True, id="options anywhere, stdin as a word"),
+        pytest.param("a --form=json", False, id="a value in the same word"),
+        pytest.param("a -vf json", False, id="short options in one word"),
+        pytest.param("a --verbose=false", False, id="a switch with a value"),
+        pytest.param("a -- b", False, id="dashes"),
+        pytest.param("a --tail -1", False, id="a value that looks like an option"),
+        pytest.param("a --tail 3", False, id="a value that is converted"),
+    ],
+)
+def test_argparse_is_asked_only_about_forms_that_are_not_plain(line: str, is_plain: bool) -> None:
+    made = Parser("try", "Try it")
+    made.add_argument("files", nargs="+", metavar="FILE")
+    made.add_argument("-f", "--form", choices=("json", "text"))
+    made.add_argument("--set", action="append", default=[])
+    made.add_argument("--tail", type=int, default=-1)
+    made.flag("-v", "--verbose", help="say more")
+    plain = made._plain(line.split())
+    assert (plain is not None) is is_plain
+    assert vars(made.parse(line.split())) == vars(made.full().parse(line.split()))
+
+
+@pytest.mark.parametrize("line", ["", "--nothing", "a --form yaml", "a --form"])
+def test_what_is_wrong_is_said_by_argparse(line: str) -> None:
+    made = Parser("try", "Try it")
+    made.add_argument("files", nargs="+", metavar="FILE")
+    made.add_argument("--form", choices=("json", "text"))
+    with pytest.raises(UsageError, match="See 'initsup try --help' for usage"):
+        made.parse(line.split())
+
+
 def test_usage_names_positional_words_and_the_command(parser: Parser) -> None:
-    assert parser.format_help().endswith("Usage:\n  initsup try [NAME] [options] -- COMMAND [ARG …]\n")
+    assert parser.full().format_help().endswith("Usage:\n  initsup try [NAME] [options] -- COMMAND [ARG …]\n")

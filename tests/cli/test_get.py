@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from initsup.api.client import POD, SOCKET, places
+from initsup.api.files import POD, SOCKET, places
 from tests.cli.conftest import Initsup
 from tests.cli.fake import FakeInitsup
 from tests.cli.sample import pod

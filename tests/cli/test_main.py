@@ -31,7 +31,7 @@ def test_every_verb_has_help(initsup: Initsup, verb: str) -> None:
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_shows_examples(verb: str) -> None:
-    text = load(verb)[0].format_help()
+    text = load(verb)[0].full().format_help()
     examples = text.partition("Examples:\n")[2].partition("\n\nOptions:")[0]
     assert f"initsup {verb}" in examples
     assert "  # " in examples

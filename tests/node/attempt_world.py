@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from initsup.node.attempt import Target
-from initsup.node.exec_attempt import CannotRun
+from initsup.node.failures import CannotRun
 from initsup.spec.pod import Container, ContainerPort, EnvVar
 
 POD = "web_default(POD-UID)"

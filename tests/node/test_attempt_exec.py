@@ -7,7 +7,8 @@ import anyio.lowlevel
 import pytest
 
 from initsup.node.attempt import Outcome, probe
-from initsup.node.exec_attempt import LIMIT, CannotRun, Running, execute
+from initsup.node.exec_attempt import LIMIT, Running, execute
+from initsup.node.failures import CannotRun
 from initsup.spec.pod import EnvVar
 from initsup.spec.probe import ExecAction, Probe
 from tests.node.attempt_world import LocalRunner, env, open_files, target
