@@ -2,7 +2,8 @@
 
     ask `decide`; record each action, then do it; wait for the next event or for `wake_at`; apply; again
 
-The first passes need no event loop, so the first container starts before anyio is imported.
+That needs no event loop, and there is none, nor is anyio imported, until somebody comes who does: a probe, a hook, a
+client who stays.
 """
 
 from __future__ import annotations
@@ -41,12 +42,17 @@ class Node(Protocol):
     """What carries actions out. Each action closes with exactly one event."""
 
     tasks: TaskGroup | None
+    wants_loop: bool
+    """Somebody has come who needs the event loop."""
 
     def do(self, action: Action) -> Event | None:
         """Carry out an action; never blocks or raises. The event that closes it, None: `collect` will give it."""
 
     def fileno(self) -> int:
         """A descriptor that is readable when `collect` has something to do."""
+
+    def wait(self, patience: float | None) -> bool:
+        """Wait until `collect` has something to do, as many seconds at most (None: as long as it takes); False: not."""
 
     def collect(self) -> list[Event]:
         """What has happened; never blocks."""
@@ -226,6 +232,12 @@ class Engine:
             self.journal.add(event)
             self.facts = apply(self.plan, self.facts, event)
 
+    def run_plainly(self) -> None:
+        """Go on until the pod is finished, or until somebody wants an event loop."""
+        wake_at = self.step()
+        while not self.facts.finished and not self.node.wants_loop:
+            wake_at = self._go_on(wake_at, in_time=self.node.wait(self._patience(wake_at)))
+
     async def run(self) -> None:
         """Go on until the pod is finished."""
         import anyio
@@ -237,12 +249,17 @@ class Engine:
             while not self.facts.finished:
                 with anyio.move_on_after(self._patience(wake_at)) as waiting:
                     await anyio.wait_readable(self.node.fileno())
-                happened = self.node.collect()
-                if happened or waiting.cancelled_caught:  # else it was output only
-                    self.happened(*(happened or (Looked(at=self.now()),)))
-                    wake_at = self.step()
+                wake_at = self._go_on(wake_at, in_time=not waiting.cancelled_caught)
             tasks.cancel_scope.cancel()
         self._changed.set()
+
+    def _go_on(self, wake_at: float | None, *, in_time: bool) -> float | None:
+        """One pass: what has happened, or the time that has come; when to look again."""
+        happened = self.node.collect()
+        if in_time and not happened:  # it was output only
+            return wake_at
+        self.happened(*(happened or (Looked(at=self.now()),)))
+        return self.step()
 
     def _patience(self, wake_at: float | None) -> float | None:
         """Seconds to wait for an event; None: as long as it takes."""

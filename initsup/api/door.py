@@ -11,7 +11,6 @@ import socket
 import struct
 from typing import TYPE_CHECKING
 
-import anyio
 import msgspec
 
 from initsup.api.files import API_SOCKET, KUBECONFIG
@@ -19,6 +18,7 @@ from initsup.api.sockets import bind_tcp, bind_unix
 from initsup.node.handover import Parcel
 
 if TYPE_CHECKING:
+    import anyio
     from anyio.abc import ByteStream, TaskGroup
 
     from initsup.api.cluster import Cluster
@@ -72,12 +72,27 @@ class Door:
         self._tasks: TaskGroup | None = None
         self._tcp: list[tuple[socket.socket, Credential]] = []
         self._cluster: Cluster | None = None
-        self._loading = anyio.Lock()
+        self._loading: anyio.Lock | None = None
         self._listener: socket.socket | None = None
         if kept is not None:
             self._resume(kept)
         elif tcp is not None:
             self._open(tcp)
+        if self._listener is None:
+            self._bind()
+
+    def _bind(self) -> None:
+        try:
+            self._listener = bind_unix(self._state_dir, API_SOCKET)
+        except OSError as problem:
+            self._engine.lacks(f"cannot listen in {self._state_dir}: {problem.strerror}")
+
+    def filenos(self) -> list[int]:
+        """The descriptors of all listening sockets."""
+        return [one.fileno() for one in self._listeners()]
+
+    def _listeners(self) -> list[socket.socket]:
+        return [*filter(None, [self._listener]), *(tcp for tcp, _ in self._tcp)]
 
     def handed_over(self, parcel: Parcel) -> KeptDoor:
         """What a successor needs to know."""
@@ -99,21 +114,21 @@ class Door:
 
     async def serve(self, over: anyio.Event) -> None:
         """Let clients in until `over`; then those who are there get the last word."""
-        try:
-            if self._listener is None:
-                self._listener = bind_unix(self._state_dir, API_SOCKET)
-        except OSError as problem:
-            self._engine.lacks(f"cannot listen in {self._state_dir}: {problem.strerror}")
-            await over.wait()
-            return
+        import anyio
+
+        self._loading = anyio.Lock()
         async with anyio.create_task_group() as tasks:
             self._tasks = tasks
-            tasks.start_soon(self._accept, self._listener, None)
+            if self._listener is not None:
+                tasks.start_soon(self._accept, self._listener, None)
             for tcp, credential in self._tcp:
                 tasks.start_soon(self._accept, tcp, credential)
             await over.wait()
             await self._close(tasks)
-        for one in (self._listener, *(tcp for tcp, _ in self._tcp)):
+
+    def close(self) -> None:
+        """Let nobody in any more."""
+        for one in self._listeners():
             one.close()
 
     def kubeconfig(self) -> str:
@@ -132,6 +147,8 @@ class Door:
             self._tasks.start_soon(self._accept, tcp, credential)
 
     async def _close(self, tasks: TaskGroup) -> None:
+        import anyio
+
         if self._cluster is not None:
             self._cluster.store.close()
             await anyio.sleep(0)
@@ -140,6 +157,8 @@ class Door:
         tasks.cancel_scope.cancel()
 
     async def _accept(self, listener: socket.socket, credential: Credential | None) -> None:
+        import anyio
+
         room = anyio.Semaphore(MAX_CLIENTS)
         while True:
             await room.acquire()
@@ -161,6 +180,8 @@ class Door:
             self._tasks.start_soon(self._client, connection, credential, room)
 
     async def _client(self, connection: socket.socket, credential: Credential | None, room: anyio.Semaphore) -> None:
+        import anyio
+
         try:
             if credential is None and not _may(connection):
                 connection.close()
@@ -188,6 +209,8 @@ class Door:
 
     async def _stream(self, connection: socket.socket, credential: Credential | None) -> ByteStream | None:
         """The connection as a stream; None when there can be none."""
+        import anyio
+
         if credential is None:
             return await anyio.abc.UNIXSocketStream.from_socket(connection)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -207,6 +230,9 @@ class Door:
 
     async def _load(self) -> Cluster:
         """Import the API and look at the pod, at the first client."""
+        import anyio
+
+        assert self._loading is not None
         async with self._loading:
             if self._cluster is None:
                 from importlib import import_module

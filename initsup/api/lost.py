@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from initsup.api.client import JOURNAL, LOCK
+from initsup.api.files import JOURNAL, LOCK
 from initsup.core.events import Lost
 from initsup.core.phase import LOST_MESSAGE
 from initsup.core.qos import qos_class

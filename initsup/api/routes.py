@@ -18,6 +18,11 @@ class Refusal(Exception):
     """A request that cannot be met; the message goes to the client."""
 
 
+def is_plain(request: dict[str, Any]) -> bool:
+    """Whether `answer` is all that there is to a request."""
+    return request.get("verb") in _ROUTES and not request.get("watch")
+
+
 def answer(engine: Engine, request: dict[str, Any]) -> dict[str, Any]:
     """Answer one request."""
     route = _ROUTES.get(request.get("verb", ""))

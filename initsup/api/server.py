@@ -11,11 +11,9 @@ import os
 import socket
 import struct
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import anyio
 import msgspec
-from anyio.abc import TaskGroup
 
 from initsup import __version__
 from initsup.api.door import Door
@@ -24,6 +22,10 @@ from initsup.core.narrate import Notice
 from initsup.engine import Command, Engine
 from initsup.errors import InitsupError
 from initsup.node.handover import Parcel
+
+if TYPE_CHECKING:
+    import anyio
+    from anyio.abc import TaskGroup
 
 MAX_REQUEST = 1 << 20
 MAX_BACKLOG = 1 << 20
@@ -91,6 +93,10 @@ class Client:
         client.is_resumed = True
         return client
 
+    def fileno(self) -> int:
+        """The connection's descriptor."""
+        return self.connection.fileno()
+
     def close(self) -> None:
         """It has gone, or got what it wanted."""
         for fd in self.fds:
@@ -99,18 +105,28 @@ class Client:
 
     async def receive(self) -> dict[str, Any] | None:
         """One request line, with the descriptors that came along; None when there is none."""
+        import anyio
+
         while not self.received.endswith(b"\n"):
             await anyio.wait_readable(self.connection)
-            part, got, _, _ = socket.recv_fds(self.connection, 65536, 3, socket.MSG_CMSG_CLOEXEC)
-            self.fds.extend(got)
-            self.received += part
-            if not part or len(self.received) > MAX_REQUEST:
+            if not self.read():
                 return None
         try:
-            return _decode(self.received)
+            return self.request()
         except msgspec.DecodeError as problem:
             await self.send({"error": f"not a request: {problem}", "code": 1})
             return None
+
+    def request(self) -> dict[str, Any]:
+        """What has come, when it is a whole line. Raises msgspec.DecodeError."""
+        return _decode(self.received)
+
+    def read(self) -> bool:
+        """Take in what has come of the request; False: no more will. Raises OSError."""
+        part, got, _, _ = socket.recv_fds(self.connection, 65536, 3, socket.MSG_CMSG_CLOEXEC)
+        self.fds.extend(got)
+        self.received += part
+        return bool(part) and len(self.received) <= MAX_REQUEST
 
     async def send(self, message: dict[str, Any]) -> None:
         """Send an answer, if it is another one than the last."""
@@ -126,14 +142,25 @@ class Client:
 
     async def flush(self) -> None:
         """Send what has not been sent."""
+        self.send_some()
         while self.unsent:
-            try:
+            import anyio
+
+            await anyio.wait_writable(self.connection)
+            self.send_some()
+
+    def send_some(self) -> None:
+        """Send as much of it as the client takes now. Raises OSError."""
+        try:
+            while self.unsent:
                 self.unsent = self.unsent[self.connection.send(self.unsent) :]
-            except BlockingIOError:
-                await anyio.wait_writable(self.connection)
+        except BlockingIOError:
+            return
 
     async def until_gone(self, scope: anyio.CancelScope) -> None:
         """Cancel when the client goes away."""
+        import anyio
+
         while True:
             await anyio.wait_readable(self.connection)
             if not self.connection.recv(4096):
@@ -161,8 +188,38 @@ class Desk:
         listener = parcel.keep(self._listener.fileno())
         return KeptDesk(listener, tuple(client.handed_over(parcel) for client in self._clients))
 
+    def fileno(self) -> int:
+        """The listening socket's descriptor."""
+        return self._listener.fileno()
+
+    def accept(self) -> Client | None:
+        """The next client; None: there is none, or one who may not come in. Raises OSError."""
+        try:
+            connection, _ = self._listener.accept()
+        except BlockingIOError:
+            return None
+        if not _may(connection):
+            connection.close()
+            return None
+        client = Client(connection)
+        self._clients.add(client)
+        return client
+
+    def leave(self, client: Client) -> None:
+        """It has gone, or got what it wanted."""
+        self._clients.discard(client)
+        client.close()
+
+    def close(self) -> None:
+        """Let nobody in any more, and leave those who are there."""
+        self._listener.close()
+        for client in list(self._clients):
+            self.leave(client)
+
     async def serve(self, over: anyio.Event) -> None:
         """Answer clients until `over`; those who wait for a change then get the last word."""
+        import anyio
+
         async with anyio.create_task_group() as clients:
             for client in self._clients:
                 clients.start_soon(self._serve, client)
@@ -173,31 +230,28 @@ class Desk:
             clients.cancel_scope.deadline = anyio.current_time() + FAREWELL
 
     async def _accept(self, clients: TaskGroup) -> None:
+        import anyio
+
         while True:
             await anyio.wait_readable(self._listener)
             if self._engine.facts.finished:
                 return
             try:
-                connection, _ = self._listener.accept()
-            except BlockingIOError:
-                continue
+                client = self.accept()
             except OSError as problem:  # out of descriptors: the client waits in the queue until one is free
                 self._engine.lacks(f"cannot accept clients: {problem.strerror}")
                 await self._engine.change()
                 continue
-            client = Client(connection)
-            self._clients.add(client)
-            clients.start_soon(self._serve, client)
+            if client is not None:
+                clients.start_soon(self._serve, client)
 
     async def _serve(self, client: Client) -> None:
         try:
-            if _may(client.connection):
-                await self._answer(client)
+            await self._answer(client)
         except OSError:
             return  # the client has gone
         finally:
-            self._clients.discard(client)
-            client.close()
+            self.leave(client)
 
     async def _answer(self, client: Client) -> None:
         answered = bool(client.unsent)  # by the program before this one
@@ -270,6 +324,8 @@ class _Watch:
 
 async def _watch(engine: Engine, client: Client, request: dict[str, Any]) -> None:
     """The answer now, and again whenever it has become another one."""
+    import anyio
+
     watch = _Watch(client, request)
     engine.observers.append(watch)
     try:
@@ -285,6 +341,8 @@ async def _watch(engine: Engine, client: Client, request: dict[str, Any]) -> Non
 
 
 async def _exec(engine: Engine, client: Client, request: dict[str, Any]) -> None:
+    import anyio
+
     ended = anyio.Event()
 
     def on_exit(code: int) -> None:

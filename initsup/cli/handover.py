@@ -11,7 +11,6 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import anyio
 import msgspec
 
 from initsup import __version__
@@ -23,6 +22,8 @@ from initsup.node.handover import REHEARSAL, VARIABLE, Parcel, command, read, re
 from initsup.node.node import HostNode, KeptNode
 
 if TYPE_CHECKING:
+    import anyio
+
     from initsup.node.box import Process
 
 FORM = 1
@@ -88,15 +89,17 @@ class Succession:
         self._lock = lock
         self._door = door
         self._desk = desk
-        self._alone = anyio.Lock()
+        self._alone: anyio.Lock | None = None
 
     def by_signal(self) -> None:
         """Try it, and say it on the console when it could not be done."""
-        if self._node.tasks is not None:
-            self._node.tasks.start_soon(self._try)
+        self._node.begin(self._try)
 
     async def attempt(self) -> str:
         """Replace the program. Returns only when that could not be done, and says why."""
+        import anyio
+
+        self._alone = self._alone or anyio.Lock()
         async with self._alone:  # who comes second has the same wish: the new program answers both
             try:
                 return await self._rehearse() or await self._wait_for_hooks() or self._replace()
@@ -107,6 +110,8 @@ class Succession:
         self._node.console.say(f"cannot replace the program: {await self.attempt()}")
 
     async def _rehearse(self) -> str:
+        import anyio
+
         ended = anyio.Event()
         codes: list[int] = []
 
@@ -133,6 +138,8 @@ class Succession:
         return f"the new program {how} when it was tried{': ' * bool(said)}{said.rpartition(chr(10))[2]}"
 
     async def _wait_for_hooks(self) -> str:
+        import anyio
+
         hooks = self._node.hooks()
         if hooks:
             self._node.console.say(f"before the program is replaced: waiting for {', '.join(hooks)}")

@@ -169,12 +169,10 @@ def _run(engine: Engine, node: HostNode, place: StateDir, sentinel: Sentinel | N
     if kept is None:
         tcp = _listen(engine)
         engine.step()
-    if not engine.facts.finished:
-        import anyio
-
-        anyio.run(_main, engine, node, place, sentinel, tcp, kept)
-    else:
+    if engine.facts.finished:
         _keep(engine, place.path)
+    else:
+        _serve(engine, node, place, sentinel, tcp, kept)
     engine.journal.close()
     code, why = exit_code(engine.plan, engine.facts)
     if trouble := engine.trouble():
@@ -195,7 +193,7 @@ def _listen(engine: Engine) -> socket.socket | None:
     return bind_tcp(address)
 
 
-async def _main(
+def _serve(
     engine: Engine,
     node: HostNode,
     place: StateDir,
@@ -203,37 +201,61 @@ async def _main(
     tcp: socket.socket | None,
     kept: Handover | None,
 ) -> None:
-    import gc
-
-    import anyio
-
+    """Go on until the pod is finished: without an event loop as long as nobody needs one."""
     from initsup.api.door import Door
+    from initsup.api.window import Window
     from initsup.cli.handover import Succession  # now: later it might be the next version's
 
-    state_dir = place.path
-    over = anyio.Event()
-    door = Door(engine, state_dir, tcp, kept.door if kept is not None else None)
-    desk = _desk(engine, door, state_dir, kept)
-    succession = Succession(engine, node, state_dir, place.lock, door, desk)
+    door = Door(engine, place.path, tcp, kept.door if kept is not None else None)
+    desk = _desk(engine, door, place.path, kept)
+    succession = Succession(engine, node, place.path, place.lock, door, desk)
     if sentinel is not None:
         succession.variables = sentinel.hand_over
+    if desk is not None:
+        desk.reexec = succession.attempt
     node.on_reexec = succession.by_signal
+    _settle_memory()
+    if kept is None:
+        window = Window(engine, node, door, desk)
+        engine.run_plainly()
+        window.close()
+    if engine.facts.finished:
+        _keep(engine, place.path)
+    else:
+        import anyio
+
+        anyio.run(_main, engine, door, desk, place.path, kept is not None)
+    door.close()
+    if desk is not None:
+        desk.close()
+    for name in (SOCKET, API_SOCKET, KUBECONFIG):
+        if os.path.lexists(os.path.join(place.path, name)):
+            os.unlink(os.path.join(place.path, name))
+
+
+def _settle_memory() -> None:
+    """What is there now stays, and need not be looked at again whenever garbage is collected."""
+    import gc
+
+    gc.collect()
+    gc.freeze()
+    gc.enable()
+
+
+async def _main(engine: Engine, door: Door, desk: Desk | None, state_dir: str, is_resumed: bool) -> None:
+    import anyio
+
+    over = anyio.Event()
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(door.serve, over)
         if desk is not None:
-            desk.reexec = succession.attempt
             tasks.start_soon(desk.serve, over)
-        if kept is not None:
+        if is_resumed:
             await _settle()
-        gc.collect()
-        gc.freeze()
-        gc.enable()
+        _settle_memory()
         await engine.run()
-        _keep(engine, state_dir)
+        _keep(engine, state_dir)  # before clients are told that it is over
         over.set()
-    for name in (SOCKET, API_SOCKET, KUBECONFIG):
-        if os.path.lexists(os.path.join(state_dir, name)):
-            os.unlink(os.path.join(state_dir, name))
 
 
 def _desk(engine: Engine, door: Door, state_dir: str, kept: Handover | None) -> Desk | None:
@@ -278,15 +300,15 @@ def _dump(engine: Engine) -> str:
 
 def _keep(engine: Engine, state_dir: str) -> None:
     """Leave the last status and the events behind."""
-    import json
+    import msgspec
 
     from initsup.api.files import EVENTS, POD
 
     for name, answer in ((EVENTS, engine.events()), (POD, engine.pod())):
         path = os.path.join(state_dir, name)
         try:
-            with open(path + ".new", "w", opener=_private) as file:
-                json.dump(answer, file)
+            with open(path + ".new", "wb", opener=_private) as file:
+                file.write(msgspec.json.encode(answer))
             os.rename(path + ".new", path)
         except OSError as problem:
             print(f"initsup: cannot write {path}: {problem.strerror}", file=sys.stderr)

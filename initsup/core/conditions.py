@@ -20,7 +20,7 @@ def truths(plan: Plan, facts: Facts) -> dict[str, bool]:
     """Which pod conditions hold."""
     over = is_down(facts)
     cut_short = facts.stop is not None and facts.stop.why in ("deadline", "evicted")
-    ready = not over and not cut_short and all(facts.containers[m.name].ready for m in _that_count(plan))
+    ready = not over and not cut_short and _are_ready(plan, facts)
     gates = not plan.pod.spec.readiness_gates
     result = {
         "PodReadyToStartContainers": facts.volumes.state == "ready" and not over,
@@ -32,6 +32,15 @@ def truths(plan: Plan, facts: Facts) -> dict[str, bool]:
     if plan.restarts_all:
         result["AllContainersRestarting"] = facts.restarting == "ending"
     return result
+
+
+def _are_ready(plan: Plan, facts: Facts) -> bool:
+    """Whether all that count are. From the last to the first, as they start: while one is missing that is soon told."""
+    containers = facts.containers
+    for member in reversed(plan.mains):
+        if not containers[member.name].ready:
+            return False
+    return all(containers[m.name].ready for m in plan.inits if m.kind == "sidecar")
 
 
 def _that_count(plan: Plan) -> tuple[Member, ...]:

@@ -52,7 +52,10 @@ def next_step(plan: Plan, facts: Facts, member: Member, now: float) -> Next:
 
 def is_down(facts: Facts) -> bool:
     """Whether the pod was to end, and nothing of it is left."""
-    return facts.stop is not None and not any(is_alive(c) for c in facts.containers.values())
+    if facts.stop is None:
+        return False
+    # From the last to the first: they mostly end in the order in which they have started.
+    return not any(is_alive(container) for container in reversed(facts.containers.values()))
 
 
 def is_turn_of(plan: Plan, facts: Facts, sidecar: Member) -> bool:

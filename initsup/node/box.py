@@ -127,13 +127,13 @@ class Process:
 
     def _exited(self, code: int, _signal: int) -> None:
         self._code = code
-        self._boxes.doom(self)
+        self._boxes.expect_end(self)
 
-    def sweep(self) -> bool:
-        """Kill what is there; whether all is over, which is told once."""
+    def is_over(self, *, nothing_left: bool) -> bool:
+        """Whether all is over, which is told once. `nothing_left`: of its tree."""
         if self._on_exit is None:
             return True
-        if not self.tree.kill() or self._code is None:
+        if not nothing_left or self._code is None:
             return False
         self.tree.close()
         self._boxes.processes.pop(self.number)
@@ -269,7 +269,7 @@ class Box:
         argv = env.command(self.spec, image, variables)
         uid = identity.uid if identity is not None and identity.uid is not None else os.geteuid()
         whole = env.complete(
-            asked, self.spec, variables, home=env.home_directory(uid, root or "/"), own=dict(os.environ), image=image
+            asked, self.spec, variables, home=env.home_directory(uid, root or "/"), own=os.environ, image=image
         )
         self._view = boxes.mounts.view(self.spec, variables, attempt)
         self._cgroup = boxes.cgroup(self.spec, attempt)
@@ -488,14 +488,21 @@ class Boxes:
 
     def doom(self, process: Process) -> None:
         """Kill all of a process's tree, now and after every `sweep` until nothing is left."""
-        if process not in self._doomed and not process.sweep():
+        is_known = process.number in self.processes and process not in self._doomed
+        if is_known and not process.is_over(nothing_left=process.tree.kill()):
+            self._doomed.append(process)
+
+    def expect_end(self, process: Process) -> None:
+        """The process itself has ended: the next `sweep` kills what it has left."""
+        if process not in self._doomed:
             self._doomed.append(process)
 
     def sweep(self) -> None:
-        """To be called when children have been reaped."""
+        """To be called when children have been reaped. A thousand ends at once are one look at who is left."""
         if self._doomed:
             doomed, self._doomed = self._doomed, []
-            self._doomed += [process for process in doomed if not process.sweep()]
+            left = set(self.forest.kill([process.tree for process in doomed]))
+            self._doomed += [one for one in doomed if not one.is_over(nothing_left=one.tree not in left)]
 
     def end_strays(self) -> bool:
         """Kill what got away from its container; whether nothing is left. If not, again after children were reaped."""

@@ -15,7 +15,9 @@ As in Kubernetes, `$(NAME)` refers to 4 and 5 only.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Protocol
 
 from initsup.node import env_file
@@ -215,11 +217,24 @@ def hostname(pod: Pod) -> str:
 def home_directory(uid: int, root: str = "/") -> str:
     """The home directory of a user after `etc/passwd` below `root`; "/" when it is not in there, as runc has it."""
     try:
-        text = read_beneath(root, "etc/passwd", as_root=True, most=MOST_READ).decode(errors="surrogateescape")
+        if root != "/":
+            return _home_in(root, uid)
+        status = os.stat("/etc/passwd")
+        return _home_on_host(uid, (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns))
     except OSError:
         return "/"
+
+
+def _home_in(root: str, uid: int) -> str:
+    text = read_beneath(root, "etc/passwd", as_root=True, most=MOST_READ).decode(errors="surrogateescape")
     entries = (line.split(":") for line in text.split("\n"))
     return next((entry[5] or "/" for entry in entries if len(entry) > 5 and entry[2] == str(uid)), "/")
+
+
+@lru_cache(maxsize=64)
+def _home_on_host(uid: int, _state: tuple[int, ...]) -> str:
+    """Looked up again only when the file has changed: a thousand containers are started as the same user."""
+    return _home_in("/", uid)
 
 
 # -- what is run -----------------------------------------------------------------------------------------------------

@@ -164,6 +164,8 @@ class HostNode:
         self._events: list[Event] = []
         self._tasks: TaskGroup | None = None
         self._early: list[Attempt] = []
+        self._watched: dict[int, Callable[[], None]] = {}
+        self.wants_loop = False
         self._stops = 0
         self._under_way: list[Probe | Hook | Prepare | Start] = []
         self._commands: dict[int, tuple[Process, _Ending]] = {}
@@ -188,7 +190,7 @@ class HostNode:
         self._tasks = tasks
         early, self._early = self._early, []
         for attempt in early:
-            self._spawn_attempt(attempt)
+            self.begin(attempt)
 
     def do(self, action: Action) -> Event | None:
         """Carry out an action. Attempts close later, by `collect`."""
@@ -201,11 +203,15 @@ class HostNode:
                 return self._signal(action)
             case Probe():
                 self._under_way.append(action)
-                self._spawn_attempt(lambda: self._probe(action))
+                self.begin(lambda: self._probe(action))
             case Hook():
                 self._under_way.append(action)
-                self._spawn_attempt(lambda: self._hook(action))
+                self.begin(lambda: self._hook(action))
         return None
+
+    def wait(self, patience: float | None) -> bool:
+        """Wait until `collect` has something to do, as many seconds at most (None: as long as it takes); False: not."""
+        return bool(self._poll.poll(patience, 1))
 
     def collect(self) -> list[Event]:
         """What has happened since the last call."""
@@ -216,8 +222,20 @@ class HostNode:
                 self._pump.ready(fd)
             elif fd in self.console:
                 self.console.ready(fd)
+            elif fd in self._watched:
+                self._watched[fd]()
         events, self._events = self._events, []
         return events
+
+    def watch(self, fd: int, ready: Callable[[], None], *, writing: bool = False) -> None:
+        """Have this called by `collect` whenever the descriptor can be read (or written), until `unwatch`."""
+        self._watched[fd] = ready
+        self._poll.register(fd, select.EPOLLOUT if writing else select.EPOLLIN)
+
+    def unwatch(self, fd: int) -> None:
+        """Not any more. To be called before it is closed."""
+        if self._watched.pop(fd, None) is not None:
+            self._poll.unregister(fd)
 
     def post(self, event: Event) -> None:
         """Hand in an event from outside, and wake the loop."""
@@ -325,7 +343,7 @@ class HostNode:
         """What was killed needs a moment to be reaped; what cannot be killed (in the kernel) is not waited for."""
         for _ in range(STRAY_ROUNDS):
             self._signals.take()
-            self._reaper.reap()
+            self._reap()
             if self._boxes.end_strays():
                 return
             select.select([self._signals.fileno()], [], [], STRAY_PATIENCE)
@@ -467,9 +485,11 @@ class HostNode:
 
     # -- probes and hooks -------------------------------------------------------------------------------------------
 
-    def _spawn_attempt(self, attempt: Attempt) -> None:
+    def begin(self, attempt: Attempt) -> None:
+        """Run a coroutine, as soon as there is an event loop."""
         if self._tasks is None:
             self._early.append(attempt)
+            self.wants_loop = True
         else:
             self._tasks.start_soon(attempt)
 
@@ -533,6 +553,9 @@ class HostNode:
     def _signalled(self) -> None:
         for number in self._signals.take():
             self._on_signal(number)
+        self._reap()
+
+    def _reap(self) -> None:
         if self._reaper.reap():
             self._boxes.sweep()
 

@@ -145,13 +145,13 @@ def test_a_user_without_passwd_entry_or_home(home: Path, as_nobody: list[str]) -
 def test_state_goes_to_the_next_place_where_the_first_cannot_be_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from initsup.api import client
+    from initsup.api import files
     from initsup.cli.state import open_state_dir
 
     monkeypatch.setattr("os.geteuid", lambda: 4711)
     monkeypatch.setenv("XDG_RUNTIME_DIR", "/dev/null")
     (tmp_path / "taken/initsup-4711").mkdir(parents=True)  # by somebody else
-    monkeypatch.setattr(client, "FOR_ALL", (f"{tmp_path}/taken", str(tmp_path)))
+    monkeypatch.setattr(files, "FOR_ALL", (f"{tmp_path}/taken", str(tmp_path)))
     place = open_state_dir(None, "web", 0)
     assert place.path == f"{tmp_path}/initsup-4711/web"
     assert stat.S_IMODE(os.stat(place.path).st_mode) == 0o700
