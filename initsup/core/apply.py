@@ -45,7 +45,9 @@ def begin(plan: Plan, at: float) -> Facts:
 def apply(plan: Plan, facts: Facts, *happened: events.Event) -> Facts:
     """The facts after these events, in order. Events that are out of date change nothing."""
     for event in happened:
-        facts = _stamp_conditions(plan, _RULES[type(event)](plan, facts, event), event.at)
+        before, facts = facts, _RULES[type(event)](plan, facts, event)
+        if not _is_routine(event, before, facts):
+            facts = _stamp_conditions(plan, facts, event.at)
     return facts
 
 
@@ -366,6 +368,16 @@ def _stopping(plan: Plan, facts: Facts, stop: Stop) -> Facts:
         if state is not container.state:
             facts = _put(facts, plan.members[name], replace(container, state=state))
     return facts
+
+
+def _is_routine(event: events.Event, before: Facts, after: Facts) -> bool:
+    """Whether it is about a probe's attempt that changes no condition. They come by the hundreds each second."""
+    if isinstance(event, events.Began):
+        return isinstance(event.action, actions.Probe)
+    if not isinstance(event, events.Probed):
+        return False
+    old, new = before.containers[event.container], after.containers[event.container]
+    return old.ready == new.ready and old.started == new.started
 
 
 def _stamp_conditions(plan: Plan, facts: Facts, at: float) -> Facts:

@@ -84,6 +84,10 @@ class _Todo:
         if at is not None and (self.wake_at is None or at < self.wake_at):
             self.wake_at = at
 
+    def wakes_before(self, at: float, now: float) -> bool:
+        """Whether a time that is still to come needs no wake-up, because there is one before."""
+        return now < at and self.wake_at is not None and self.wake_at <= at
+
     def decision(self) -> Decision:
         return Decision(actions=tuple(self.actions), wake_at=self.wake_at)
 
@@ -217,8 +221,6 @@ def _look_after(plan: Plan, facts: Facts, member: Member, now: float, todo: _Tod
 def _reason_to_kill(plan: Plan, member: Member, container: ContainerFacts, now: float) -> Kill | None:
     state = container.state
     assert isinstance(state, Running)
-    again = member.policy != "Never"
-    ending = ", will be restarted" if again else ""
     if state.hook == "failed":
         return _kill(member, container, now + plan.grace, "FailedPostStartHook", "its postStart hook failed", False)
     if container.asked:
@@ -228,7 +230,8 @@ def _reason_to_kill(plan: Plan, member: Member, container: ContainerFacts, now: 
     for kind in ("startup", "liveness"):
         probe = container.probes.get(kind)
         if probe is not None and probe.result is False:
-            grace = kill_grace(plan, member, kind)
+            grace, again = kill_grace(plan, member, kind), member.policy != "Never"
+            ending = ", will be restarted" if again else ""
             message = f"Container {member.name} failed {kind} probe{ending}"
             return _kill(member, container, now + grace, message, f"its {kind} probe failed", again)
     return None
@@ -249,7 +252,7 @@ def _probe(facts: Facts, member: Member, now: float, todo: _Todo) -> None:
     container = facts.containers[member.name]
     for kind, _ in member.probes:
         probe = container.probes.get(kind)
-        if probe is None or probe.hold or probe.since is not None:
+        if probe is None or probe.hold or probe.since is not None or todo.wakes_before(probe.due, now):
             continue
         if not may_probe(kind, container, facts.stop is not None):
             continue

@@ -79,7 +79,9 @@ def _mains(plan: Plan, facts: Facts) -> tuple[Member, ...]:
     for member in plan.mains:
         container = facts.containers[member.name]
         state = container.state
-        if isinstance(state, Starting) or (isinstance(state, Running) and state.hook in ("due", "running")):
+        if isinstance(state, Running) and state.hook in ("done", "failed"):
+            continue
+        if isinstance(state, Starting | Running):
             break
         if isinstance(state, Waiting) or (isinstance(state, Exited) and not is_over(member, container)):
             start.append(member)

@@ -15,10 +15,14 @@ from tests.stories.driver import Story
 PR_SET_CHILD_SUBREAPER = 36
 
 
-@pytest.fixture(autouse=True, scope="session")
-def adopt_orphans() -> None:
+def become_subreaper() -> None:
     """Whatever a run leaves behind becomes a child of this process, where it is seen."""
     assert ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
+
+
+@pytest.fixture(autouse=True, scope="session")
+def adopt_orphans() -> None:
+    become_subreaper()
 
 
 @pytest.fixture
