@@ -18,7 +18,7 @@ from initsup.core.actions import Action, Finish, Kill, Refuse, Remove, RestartAl
 from initsup.core.apply import apply, begin
 from initsup.core.change import FORBIDDEN, compare
 from initsup.core.decide import decide
-from initsup.core.events import Began, Event, Looked, Probed, RestartAsked
+from initsup.core.events import Began, Event, Looked, Probed, Redefined
 from initsup.core.facts import Facts
 from initsup.core.narrate import Notice, narrate
 from initsup.core.plan import Plan, plan
@@ -298,12 +298,11 @@ class Engine:
         self.plan = self.journal.plan = plan(asked)
         self.node.take_over(self.plan)
         self.journal.begin(self.facts)
-        live = [name for name in change.restart if is_alive(self.facts.containers[name])]
-        for name in live:
-            if self.plan.members[name].kind != "init":
-                self.node.post(RestartAsked(at=self.now(), container=name, by="definition changed"))
+        for name in change.restart:
+            self.node.post(Redefined(at=self.now(), container=name))
         self.node.post(Looked(at=self.now()))
-        return tuple(live)
+        restarted = (m for m in map(self.plan.members.__getitem__, change.restart) if m.kind != "init")
+        return tuple(m.name for m in restarted if is_alive(self.facts.containers[m.name]))
 
     @property
     def where(self) -> Where:

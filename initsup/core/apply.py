@@ -74,7 +74,8 @@ def _started(plan: Plan, facts: Facts, event: events.Started) -> Facts:
     member, container = _at(plan, facts, event)
     if container is None or not isinstance(container.state, Starting):
         return facts
-    state = Running(pid=event.pid, since=event.at, hook="due" if member.post_start else "done")
+    redefined = container.state.redefined
+    state = Running(event.pid, event.at, hook="due" if member.post_start else "done", redefined=redefined)
     probes = schedule(member, container, event.at) if member.probes else {}
     container = replace(container, state=state, probes=probes)
     return _put(facts, member, container) if member.post_start else _seen(facts, member, container)
@@ -210,6 +211,17 @@ def _restart_asked(plan: Plan, facts: Facts, event: events.RestartAsked) -> Fact
         return facts
     container = facts.containers[member.name]
     return _put(facts, member, replace(container, asked=event.by or "restart asked for", refused=None, error=None))
+
+
+def _redefined(plan: Plan, facts: Facts, event: events.Redefined) -> Facts:
+    """The back-off is kept by name and image (kuberuntime/helpers.go, GetBackoffKey). No init container is ended."""
+    member = plan.members.get(event.container)
+    if member is None or facts.stop is not None:
+        return facts
+    container = replace(facts.containers[member.name], back_off=None, refused=None, error=None)
+    if isinstance(container.state, Starting | Running) and member.kind != "init":
+        container = replace(container, state=replace(container.state, redefined=True))
+    return _put(facts, member, container)
 
 
 def _looked(plan: Plan, facts: Facts, event: events.Looked) -> Facts:
@@ -404,6 +416,7 @@ _RULES: dict[type, Callable[[Plan, Facts, Any], Facts]] = {
     events.Evicted: _evicted,
     events.Lost: _lost,
     events.RestartAsked: _restart_asked,
+    events.Redefined: _redefined,
     events.Looked: _looked,
 }
 

@@ -223,18 +223,22 @@ def _reason_to_kill(plan: Plan, member: Member, container: ContainerFacts, now: 
     assert isinstance(state, Running)
     if state.hook == "failed":
         return _kill(member, container, now + plan.grace, "FailedPostStartHook", "its postStart hook failed", False)
-    if container.asked:
-        why = container.asked
-        message = f"Container {member.name} {why}, will be restarted"
-        return _kill(member, container, now + plan.grace, message, why, True)
+    if why := container.asked or ("definition changed" if state.redefined else ""):
+        return _kill(member, container, now + plan.grace, _ending(member, why, True), why, True)
     for kind in ("startup", "liveness"):
         probe = container.probes.get(kind)
         if probe is not None and probe.result is False:
             grace, again = kill_grace(plan, member, kind), member.policy != "Never"
-            ending = ", will be restarted" if again else ""
-            message = f"Container {member.name} failed {kind} probe{ending}"
+            message = _ending(member, f"failed {kind} probe", again)
             return _kill(member, container, now + grace, message, f"its {kind} probe failed", again)
     return None
+
+
+def _ending(member: Member, why: str, again: bool) -> str:
+    """Kubelet's words for a kill, which are others for a sidecar."""
+    if member.kind == "sidecar":
+        return f"Init container {member.name} {why}"
+    return f"Container {member.name} {why}{', will be restarted' if again else ''}"
 
 
 def _kill(member: Member, container: ContainerFacts, deadline: float, message: str, reason: str, restart: bool) -> Kill:

@@ -126,6 +126,12 @@ class RestartAsked(Happened, frozen=True):
     by: str = ""
 
 
+class Redefined(Happened, frozen=True):
+    """The definition of a container (its image) has changed: what runs is restarted, and its back-off begins anew."""
+
+    container: str
+
+
 class Looked(Happened, frozen=True):
     """Time has passed: conditions are stamped with it. Says nothing else."""
 
@@ -144,5 +150,6 @@ Event = (
     | Evicted
     | Lost
     | RestartAsked
+    | Redefined
     | Looked
 )

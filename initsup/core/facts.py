@@ -43,17 +43,22 @@ class Waiting(Fact, frozen=True, tag="waiting"):
 
 
 class Starting(Fact, frozen=True, tag="starting"):
-    """The node was asked to start it."""
+    """The node was asked to start it. `redefined`: see Running."""
 
     since: float
+    redefined: bool = False
 
 
 class Running(Fact, frozen=True, tag="running"):
-    """Its main process lives; `hook` tells whether postStart has still to come, runs, or is through."""
+    """Its main process lives; `hook` tells whether postStart has still to come, runs, or is through.
+
+    `redefined`: its definition has changed since it was asked for.
+    """
 
     pid: int
     since: float
     hook: Literal["due", "running", "failed", "done"] = "done"
+    redefined: bool = False
 
 
 class Stopping(Fact, frozen=True, tag="stopping"):

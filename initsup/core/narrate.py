@@ -61,6 +61,8 @@ def _of_container(
         case events.Hooked(hook=hook, ok=False, message=message):
             name = hook[0].upper() + hook[1:]
             return (Notice("Warning", f"Failed{name}Hook", f"{name}Hook failed: {message}", path),)
+        case events.Hooked(message=message) if message:
+            return (Notice("Warning", "LifecycleHTTPFallback", message),)
         case events.Probed():
             return _of_probe(plan, before, event, path)
     return ()

@@ -79,6 +79,8 @@ class Watcher:
                     self.passed.add(name)
             case events.RestartAsked(container=name):
                 self.asked.add(name)
+            case events.Redefined(container=name):
+                self.back_off[name] = None
         self.passed |= {m.name for m in self.plan.inits if m.kind == "sidecar" and after.containers[m.name].started}
         self._agrees(after)
 

@@ -17,6 +17,7 @@ from initsup.core.events import (
     Looked,
     Lost,
     Probed,
+    Redefined,
     RestartAsked,
     Signalled,
     Started,
@@ -381,6 +382,8 @@ def test_a_late_event_of_an_old_attempt_changes_nothing(late: Event, now: list[A
         pytest.param([up()], hooked(at=9, ok=False), id="a postStart hook that did not run"),
         pytest.param([up(), StopAsked(at=1)], RestartAsked(at=2, container="a"), id="a restart in a pod that ends"),
         pytest.param([up()], RestartAsked(at=2, container="nobody"), id="a restart of nobody"),
+        pytest.param([up(), StopAsked(at=1)], Redefined(at=2, container="a"), id="a definition in a pod that ends"),
+        pytest.param([up()], Redefined(at=2, container="nobody"), id="a definition of nobody"),
         pytest.param([up()], Looked(at=2), id="a look"),
     ],
 )

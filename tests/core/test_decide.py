@@ -9,7 +9,7 @@ import pytest
 from initsup.core.actions import Prepare, Refuse, Remove, RestartAll, Signal, Start, Stop
 from initsup.core.apply import begin
 from initsup.core.decide import DEADLINE_MESSAGE, decide, stop_signal
-from initsup.core.events import Began, Evicted, RestartAsked, StopAsked, VolumeFailed
+from initsup.core.events import Began, Evicted, Redefined, RestartAsked, StopAsked, VolumeFailed
 from initsup.core.plan import Plan
 from tests.build import (
     container,
@@ -332,6 +332,27 @@ def only(plan: Plan, now: float, *happened: Any) -> Any:
             id="a failed startup probe",
         ),
         pytest.param(
+            planned(container("m"), inits=(sidecar("a", liveness_probe=probe(failure_threshold=1)),)),
+            [up(), probed(at=10, outcome="failure")],
+            10,
+            {"message": "Init container a failed liveness probe", "restart": True},
+            id="a sidecar's failed liveness probe",
+        ),
+        pytest.param(
+            planned(container("m"), inits=(sidecar("a", startup_probe=probe(failure_threshold=1)),)),
+            [up(), probed(at=10, kind="startup", outcome="failure")],
+            10,
+            {"message": "Init container a failed startup probe", "restart": True},
+            id="a sidecar's failed startup probe",
+        ),
+        pytest.param(
+            planned(container("m"), inits=(sidecar("a"),)),
+            [up(), Redefined(at=2, container="a")],
+            2,
+            {"message": "Init container a definition changed", "restart": True},
+            id="a sidecar's changed definition",
+        ),
+        pytest.param(
             HOOKS,
             [up(), hook_begun(), hooked(at=2, ok=False)],
             2,
@@ -340,7 +361,7 @@ def only(plan: Plan, now: float, *happened: Any) -> Any:
         ),
         pytest.param(
             ONE,
-            [up(), RestartAsked(at=2, container="a", by="definition changed")],
+            [up(), Redefined(at=2, container="a")],
             2,
             {
                 "deadline": 32,

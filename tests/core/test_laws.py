@@ -123,7 +123,9 @@ def worlds(draw: Any) -> World:
     script = {name: tuple(draw(st.lists(lives, min_size=1, max_size=3))) for name in plan.members}
     at = st.floats(0, 200, allow_nan=False)
     asks: list[events.Event] = [
-        events.RestartAsked(at=draw(at), container=name) for name in plan.members if draw(st.sampled_from([0, 0, 1]))
+        kind(at=draw(at), container=name)
+        for name in plan.members
+        if (kind := draw(st.sampled_from([None, None, None, events.RestartAsked, events.Redefined]))) is not None
     ]
     for _ in range(draw(st.integers(0, 2))):
         grace = draw(st.none() | st.integers(0, 40))
@@ -217,6 +219,7 @@ def events_of_pod(name: str, at: float) -> list[events.Event]:
         events.Evicted(at=at, message="full"),
         events.Lost(at=at),
         events.RestartAsked(at=at, container=name),
+        events.Redefined(at=at, container=name),
         events.Looked(at=at),
     ]
 
@@ -320,6 +323,11 @@ class Nature(RuleBasedStateMachine):
     @rule(data=st.data())
     def a_person_restarts(self, data: Any) -> None:
         self.feed(events.RestartAsked(at=self.now, container=data.draw(st.sampled_from(sorted(self.plan.members)))))
+        self.settle()
+
+    @rule(data=st.data())
+    def a_definition_changes(self, data: Any) -> None:
+        self.feed(events.Redefined(at=self.now, container=data.draw(st.sampled_from(sorted(self.plan.members)))))
         self.settle()
 
     @precondition(lambda self: len(self.happened) > 40)

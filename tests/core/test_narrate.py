@@ -12,8 +12,10 @@ from initsup.core.events import (
     Began,
     Event,
     Evicted,
+    Hooked,
     Looked,
     Lost,
+    Redefined,
     RestartAsked,
     Started,
     StartFailed,
@@ -112,6 +114,12 @@ def outcome(kind: Any, what: Any, at: float = 9) -> Event:
         ),
         pytest.param([up(), hook_begun()], hooked(at=1), [], id="not a hook that succeeds"),
         pytest.param(
+            [up(), hook_begun()],
+            Hooked(at=1, container="a", attempt=0, hook="postStart", ok=True, message="it spoke HTTP"),
+            [Notice("Warning", "LifecycleHTTPFallback", "it spoke HTTP")],
+            id="but that it had to be asked in plain HTTP",
+        ),
+        pytest.param(
             [up()],
             outcome("liveness", "failure"),
             [Notice("Warning", "Unhealthy", "Liveness probe failed: out", PATH)],
@@ -209,6 +217,7 @@ def outcome(kind: Any, what: Any, at: float = 9) -> Event:
         pytest.param([up()], died(at=1, code=1), [], id="not an end"),
         pytest.param([up()], StopAsked(at=1), [], id="not a request to end"),
         pytest.param([up()], RestartAsked(at=1, container="a"), [], id="not a request to restart"),
+        pytest.param([up()], Redefined(at=1, container="a"), [], id="not a new definition"),
         pytest.param([up()], Looked(at=1), [], id="not a look"),
     ],
 )

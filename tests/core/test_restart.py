@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from initsup.core.actions import Refuse, Start
-from initsup.core.events import RestartAsked
+from initsup.core.events import Redefined, RestartAsked
 from initsup.core.facts import BackOff, ContainerFacts, Exit, Exited, Waiting
 from initsup.core.plan import Plan
 from initsup.core.restart import (
@@ -122,6 +122,13 @@ RESTARTS_ALL: dict[str, Any] = {"restart_policy": "Never", "restart_policy_rules
         pytest.param([container("a", **RESTARTS_ALL)], (), [up()], "", id="not while it runs"),
         pytest.param(
             [container()], (container("i", **RESTARTS_ALL),), [ran("i", code=42)], "i", id="an init container"
+        ),
+        pytest.param(
+            [container()],
+            (sidecar("s", restart_policy_rules=(rule("RestartAllContainers", 42),)),),
+            [ran("s", code=42)],
+            "s",
+            id="a sidecar",
         ),
         pytest.param(
             [container("a", **RESTARTS_ALL), container("b", **RESTARTS_ALL)],
@@ -280,4 +287,42 @@ def test_a_refusal_is_said_once() -> None:
 
 def test_a_person_does_not_wait_for_the_back_off() -> None:
     world = World(planned(), {"a": Life(lasts=1, code=1)}, RestartAsked(at=5, container="a")).run(30)
+    assert world.times(Start) == [0, 1, 5, 16]
+
+
+@pytest.mark.parametrize(
+    ("plan", "life", "starts"),
+    [
+        pytest.param(planned(), Life(lasts=1, code=1), [0, 1, 5, 16, 37], id="the back-off begins anew"),
+        pytest.param(planned(), Life(), [0, 5], id="one that runs is started again"),
+        pytest.param(planned(policy="Never"), Life(), [0, 5], id="whatever its policy"),
+        pytest.param(
+            planned(container(), container("b"), policy="Never"), Life(lasts=1), [0], id="not when it is over"
+        ),
+        pytest.param(
+            planned(),
+            Life(refuses=("CreateContainerConfigError", "no")),
+            [0, 5, 15],
+            id="a failed creation is tried again",
+        ),
+    ],
+)
+def test_when_one_starts_whose_definition_has_changed(plan: Plan, life: Life, starts: list[float]) -> None:
+    world = World(plan, {"a": life, "b": Life(lasts=30)}, Redefined(at=5, container="a")).run(starts[-1] + 1)
+    assert world.times(Start, "a") == starts
+
+
+def test_a_changed_definition_leaves_an_init_container_alone() -> None:
+    plan = planned(inits=(container("i"), sidecar("s")))
+    asks = [Redefined(at=at, container=name) for at in (1, 8) for name in ("i", "s")]
+    world = World(plan, {"i": Life(lasts=5)}, *asks).run(20)
+    assert world.times(Start, "i") == [0]
+    assert world.times(Start, "s") == [5, 8]
+    assert world.times(Start, "a") == [5]
+
+
+def test_a_changed_definition_whose_last_run_has_failed_comes_into_the_back_off() -> None:
+    """It counts as a restart: the run before the one that is ended for it has failed."""
+    lives = (Life(lasts=1, code=1), Life(), Life(lasts=1, code=1))
+    world = World(planned(), {"a": lives}, Redefined(at=5, container="a")).run(20)
     assert world.times(Start) == [0, 1, 5, 16]
