@@ -16,6 +16,7 @@ import posixpath
 import msgspec
 
 from initsup.node import termination
+from initsup.node.aside import put_back, set_aside
 from initsup.node.binds import HOSTS_FILE, TERMINATION_LOG, Bind
 from initsup.node.env import CONFIG_ERROR, image_mapping
 from initsup.node.failures import CannotCreate
@@ -23,7 +24,6 @@ from initsup.node.volumes import Volumes, is_read_only
 from initsup.spec.manifest import Manifest
 from initsup.spec.pod import Container, PodSpec
 
-_ASIDE = ".initsup-aside"
 _NEED = "needs mounts, which are not permitted here"
 ARCHIVE_NEEDS_MOUNTS = f"to leave the files of an archive as they are {_NEED}"
 
@@ -148,9 +148,7 @@ class Links:
         if os.path.islink(path) and (os.readlink(path) == wanted or not os.path.exists(path)):
             os.unlink(path)  # of a run that was killed
         elif os.path.lexists(path):
-            if os.path.lexists(path + _ASIDE):
-                raise OSError(0, f"{path + _ASIDE} is in the way")
-            os.rename(path, path + _ASIDE)
+            set_aside(path)
         os.symlink(wanted, path)
         self._made[path] = wanted
 
@@ -167,8 +165,7 @@ class Links:
             try:
                 if os.path.islink(path) and os.readlink(path) == wanted:
                     os.unlink(path)
-                if os.path.lexists(path + _ASIDE) and not os.path.lexists(path):
-                    os.rename(path + _ASIDE, path)
+                put_back(path)
             except OSError as error:
                 failed.append(f"cannot put {path} back: {(error.strerror or str(error)).lower()}")
         for path in reversed(self._parents):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -169,6 +170,46 @@ def test_what_was_there_comes_back(linked: Any, tmp_path: Path) -> None:
     assert ((tmp_path / "full/page").read_text(), (tmp_path / "file").read_text()) == ("old", "old")
     assert (tmp_path / "full").stat().st_mode & 0o777 == 0o700
     assert not [name for name in os.listdir(tmp_path) if "aside" in name]
+
+
+@pytest.fixture
+def layered(tmp_path: Path) -> Iterator[Path]:
+    """An overlayfs, as the root of a container is one, with a directory that comes with its lower layer."""
+    lower, upper, work, merged = (tmp_path / name for name in ("lower", "upper", "work", "merged"))
+    for place in (lower / "html/deep", upper, work, merged):
+        place.mkdir(parents=True)
+    (lower / "html/deep/page").write_text("old")
+    (lower / "html/link").symlink_to("/etc/passwd")
+    os.mkfifo(lower / "html/fifo", 0o640)
+    (lower / "html/deep/page").chmod(0o640)
+    (lower / "html/deep").chmod(0o711)
+    options = f"lowerdir={lower},upperdir={upper},workdir={work},redirect_dir=off"
+    done = subprocess.run(
+        ["mount", "-t", "overlay", "-o", options, "none", str(merged)], capture_output=True, text=True
+    )
+    if done.returncode:
+        pytest.skip(f"overlayfs cannot be mounted here: {done.stderr.strip()}")
+    yield merged
+    subprocess.run(["umount", str(merged)], check=True)
+
+
+def test_what_comes_with_an_image_comes_back(linked: Any, layered: Path) -> None:
+    def found() -> list[tuple[str, int, int, int]]:
+        every = [layered / "html", *sorted((layered / "html").rglob("*"))]
+        status = [path.lstat() for path in every]
+        return [(str(p), s.st_mode, s.st_uid, s.st_mtime_ns) for p, s in zip(every, status, strict=True)]
+
+    if os.geteuid() == 0:
+        os.chown(layered / "html/deep/page", USER, USER)
+        os.chown(layered / "html/link", USER, USER, follow_symlinks=False)
+    before = found()
+    world = linked(container(mount("v", str(layered / "html"))))
+    world.view()
+    assert os.listdir(layered / "html") == []
+    world.remove()
+    assert found() == before
+    assert (layered / "html/deep/page").read_text() == "old"
+    assert os.listdir(layered) == ["html"]
 
 
 def test_what_a_killed_run_has_left_is_taken_over(linked: Any, tmp_path: Path) -> None:
