@@ -27,11 +27,16 @@ initsup health --live
 
 
 def health(args: Namespace) -> int:
-    """Print `ok`, or what is not; 0 or 1."""
+    """Print `ok`, or what is not; 0 or 1, as a HEALTHCHECK may have no other."""
     from initsup.api.client import call
     from initsup.cli.arguments import pod_name, state_dir
+    from initsup.errors import InitsupError
 
     what = "live" if args.live and not args.ready else "ready"
-    found = call(state_dir(args, pod_name(args.words)), "health", what=what)
+    pod = pod_name(args.words)
+    try:
+        found = call(state_dir(args, pod), "health", what=what)
+    except InitsupError as problem:  # not there yet, or no longer
+        found = {"ok": False, "why": str(problem)}
     print("ok" if found["ok"] else f"not ready: {found['why']}")
     return 0 if found["ok"] else 1
