@@ -28,6 +28,7 @@ from initsup.node.outlet import BOUND, KeptOutlet, Outlet
 Form = Literal["auto", "text", "json", "raw", "none"]
 
 _PLAIN = bytes(set(range(32, 127)) - set(b'"\\')) + b"\n"
+_WIDTH = 80
 _COLOURS = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94)
 
 
@@ -169,9 +170,9 @@ class Console:
 
     def _status_line(self) -> bytes:
         try:
-            width = os.get_terminal_size(self._err.fd).columns
+            width = os.get_terminal_size(self._err.fd).columns or _WIDTH  # 0: nobody has told the terminal
         except OSError:
-            width = 80
+            width = _WIDTH
         return f"\x1b[2m{self._status[: width - 1]}\x1b[0m".encode("utf-8", "replace")
 
     def _end_line(self) -> bytes:
