@@ -107,7 +107,7 @@ def sip(connection: socket.socket, most: int) -> bytes:
 async def test_a_client_that_watches_and_does_not_read_costs_little_and_gets_the_last_word(tmp_path: Path) -> None:
     plan = planned(container("a"))
     node = FakeNode({"a": Habit()}, Engine.now)
-    engine = Engine(plan, node, Journal(str(tmp_path / "journal"), plan, 0.0), Where())
+    engine = Engine(plan, node, Journal(str(tmp_path / "journal"), plan, 0.0), Where)
     over, listener = anyio.Event(), bind_unix(str(tmp_path), "control.sock")
     desk = Desk(engine, Door(engine, str(tmp_path)), listener)
     with anyio.fail_after(60), listener, socket.socket(socket.AF_UNIX) as lazy:

@@ -18,16 +18,17 @@ from initsup.node.mark import Marks
 from tests.node.piping import Piping
 
 OWN_EACH_TIME = {
-    "engine.Engine": "_changed _fresh _stamps host journal node observers plan where",
+    "engine.Engine": "_changed _fresh _stamps host journal node observers plan _find_where _where",
     "journal.Notices": "",
     "api.server.Client": "is_resumed kept_command",
     "api.server.Desk": "_door _engine reexec",
     "api.door.Door": "_cluster _engine _loading _room _state_dir _tasks",
     "api.credential.Credential": "_context _server",
-    "node.node.HostNode": "_boxes _early _plan _poll _pump _reaper _signals _tasks console on_dump on_reexec on_reload",
+    "node.node.HostNode": "_boxes _early _plan _poll _pump _reaper _signals _tasks _watched console on_dump on_reexec on_reload "
+    "wants_loop",
     "node.node.Instance": "box scopes",
     "node.box.Process": "_boxes _on_exit tree",
-    "node.box.Box": "_boxes name spec target",
+    "node.box.Box": "_boxes name spec",
     "node.box.Boxes": "context forest images mounts null plan pump qos reaper volumes _numbers",
     "node.tree.Tree": "_forest",
     "node.tree.Forest": "_marks _me _reaper sighted launched",
