@@ -109,7 +109,8 @@ async def test_a_client_that_watches_and_does_not_read_costs_little_and_gets_the
     node = FakeNode({"a": Habit()}, Engine.now)
     engine = Engine(plan, node, Journal(str(tmp_path / "journal"), plan, 0.0), Where)
     over, listener = anyio.Event(), bind_unix(str(tmp_path), "control.sock")
-    desk = Desk(engine, Door(engine, str(tmp_path)), listener)
+    door = Door(engine, str(tmp_path))
+    desk = Desk(engine, door, listener)
     with anyio.fail_after(60), listener, socket.socket(socket.AF_UNIX) as lazy:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(desk.serve, over)
@@ -125,6 +126,7 @@ async def test_a_client_that_watches_and_does_not_read_costs_little_and_gets_the
             node.post(StopAsked(at=engine.now()))
             data = await anyio.to_thread.run_sync(sip, lazy, 4 * MAX_BACKLOG)
             over.set()
+    door.close()
     node.close()
     engine.journal.close()
     assert len(data) < 2 * MAX_BACKLOG
