@@ -47,7 +47,7 @@ def apply(plan: Plan, facts: Facts, *happened: events.Event) -> Facts:
     for event in happened:
         before, facts = facts, _RULES[type(event)](plan, facts, event)
         if not _is_routine(event, before, facts):
-            facts = _stamp_conditions(plan, facts, event.at)
+            facts = _stamp_conditions(plan, facts, event.at, _known_readiness(event, before, facts))
     return facts
 
 
@@ -392,11 +392,20 @@ def _is_routine(event: events.Event, before: Facts, after: Facts) -> bool:
     return old.ready == new.ready and old.started == new.started
 
 
-def _stamp_conditions(plan: Plan, facts: Facts, at: float) -> Facts:
-    """Remember since when each pod condition holds."""
+def _known_readiness(event: Any, before: Facts, after: Facts) -> bool | None:
+    """Whether all containers are ready, if that is as it was before the event; None: it must be looked at."""
+    name = getattr(event.action if isinstance(event, events.Began) else event, "container", "")
+    changed = after.stop is not before.stop or after.restarting != before.restarting or name not in before.containers
+    if changed or before.containers[name].ready != after.containers[name].ready:
+        return None
+    return before.conditions["ContainersReady"].status
+
+
+def _stamp_conditions(plan: Plan, facts: Facts, at: float, are_ready: bool | None = None) -> Facts:
+    """Remember since when each pod condition holds. `are_ready`: see `truths`."""
     changed = {
         name: Condition(status, at)
-        for name, status in truths(plan, facts).items()
+        for name, status in truths(plan, facts, are_ready).items()
         if name not in facts.conditions or facts.conditions[name].status != status
     }
     return replace(facts, conditions={**facts.conditions, **changed}) if changed else facts

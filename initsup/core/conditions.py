@@ -16,11 +16,11 @@ Clock = Callable[[float], str]
 """Turns monotonic seconds into an RFC 3339 time."""
 
 
-def truths(plan: Plan, facts: Facts) -> dict[str, bool]:
-    """Which pod conditions hold."""
+def truths(plan: Plan, facts: Facts, are_ready: bool | None = None) -> dict[str, bool]:
+    """Which pod conditions hold. `are_ready`: whether all containers are, where that is known without a look at each."""
     over = is_down(facts)
     cut_short = facts.stop is not None and facts.stop.why in ("deadline", "evicted")
-    ready = not over and not cut_short and _are_ready(plan, facts)
+    ready = not over and not cut_short and (_are_ready(plan, facts) if are_ready is None else are_ready)
     gates = not plan.pod.spec.readiness_gates
     result = {
         "PodReadyToStartContainers": facts.volumes.state == "ready" and not over,

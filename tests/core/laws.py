@@ -8,6 +8,7 @@ import msgspec
 
 from initsup.core import actions, events
 from initsup.core.apply import apply, begin
+from initsup.core.conditions import truths
 from initsup.core.facts import BackOff, Facts, Running, Starting, Stopping
 from initsup.core.plan import Member, Plan
 from initsup.core.shutdown import LEAST, SIGKILL
@@ -144,7 +145,8 @@ class Watcher:
         self.ends = {name: [] for name in self.ends}
 
     def _agrees(self, facts: Facts) -> None:
-        """The facts know who lives."""
+        """The facts know who lives, and which conditions hold."""
+        assert {kind: one.status for kind, one in facts.conditions.items()} == truths(self.plan, facts)
         for name, one in facts.containers.items():
             assert isinstance(one.state, Starting) == (name in self.starting)
             assert isinstance(one.state, Running | Stopping) == (name in self.alive)
