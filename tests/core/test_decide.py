@@ -81,6 +81,13 @@ COMPLETED = Began(at=2, action=Stop(why="completed", grace=30))
         pytest.param(PAIR, [up(), up("b"), StopAsked(at=2)], 2, ["kill a", "kill b"], id="3: all are ended together"),
         pytest.param(PAIR, [up(), ran("b"), StopAsked(at=2)], 2, ["kill a"], id="3: those that run"),
         pytest.param(PAIR, [StopAsked(at=2)], 2, ["finish"], id="3: nothing starts any more"),
+        pytest.param(
+            SIDE,
+            [up("s"), up(), StopAsked(at=2), died("s", 3)],
+            3,
+            ["kill a"],
+            id="3: not even a sidecar that ended",
+        ),
         pytest.param(ONE, [up(), StopAsked(at=2), killed(at=2)], 2, ["signal a 15"], id="3: then the stop signal"),
         pytest.param(ONE, [up(), StopAsked(at=2), killed(at=2), signalled(at=2)], 2, [], id="3: then it waits"),
         pytest.param(HOOKS, [up(), StopAsked(at=2), killed(at=2)], 2, ["hook a preStop"], id="3: a preStop hook first"),

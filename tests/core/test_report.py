@@ -536,6 +536,15 @@ def test_flags_of_an_init_container(happened: Happened, flags: tuple[bool, bool]
             planned(inits=(sidecar("s"), sidecar("t"))), [ran("s"), up("t")], "Pending", id="one of two sidecars is up"
         ),
         pytest.param(
+            NEVER, [up(), died(at=1, oom=True), COMPLETED], "Succeeded", id="a child that was killed for memory, and 0"
+        ),
+        pytest.param(
+            planned(container(lifecycle=hooks(post_start=True)), policy="Never"),
+            [up(), hook_begun(), hooked(at=1, ok=False), killed(at=1), died(at=2), COMPLETED],
+            "Succeeded",
+            id="a failed postStart hook, and 0",
+        ),
+        pytest.param(
             planned(container("a"), container("b", restart_policy="Always"), policy="Never"),
             [ran(), ran("b")],
             "Running",
@@ -725,6 +734,7 @@ def test_readiness_gates() -> None:
         pytest.param(INIT_NEVER, [ran("i"), ran()], "True PodCompleted", id="completed"),
         pytest.param(INIT_NEVER, [ran("i"), ran(code=1)], "True", id="failed later"),
         pytest.param(INIT_NEVER, [ran("i", code=1)], f"{INCOMPLETE}: [i]", id="failed"),
+        pytest.param(INIT_NEVER, [up("i"), DEADLINE, died("i", 3)], "True", id="its end with 0 at the deadline"),
         pytest.param(NEVER, [ran()], "True PodCompleted", id="completed without init containers"),
         pytest.param(ALL, [*REMOVED, up("i", 3, attempt=1)], "True", id="it stays through RestartAllContainers"),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from initsup.core.actions import Finish, Hook, Kill, Signal, Start, Stop
@@ -266,6 +267,40 @@ def test_signals(fields: Any, life: Life, ask: Any, sent: list[Any], over: float
     assert signals(world) == sent
     assert world.deaths("a") == [over]
     assert world.times(Finish) == [over]
+
+
+def test_one_that_ends_by_itself_runs_no_pre_stop_hook() -> None:
+    world = World(planned(container(lifecycle=hooks(pre_stop=True)), policy="Never"), {"a": Life(lasts=3)}).run()
+    assert world.acts(Hook) == []
+    assert world.times(Finish) == [3]
+
+
+@pytest.mark.parametrize(
+    ("fields", "life", "hook_at", "sent"),
+    [
+        pytest.param(
+            {"liveness_probe": probe(period_seconds=1, failure_threshold=1)},
+            Life(probes={"liveness": lambda t: "failure"}),
+            1,
+            (5, 15),
+            id="for its liveness probe",
+        ),
+        pytest.param(
+            {"lifecycle": hooks(post_start=True, pre_stop=True)},
+            Life(post_start=HookRun(takes=2, ok=False)),
+            2,
+            (6, 15),
+            id="for its postStart hook",
+        ),
+    ],
+)
+def test_one_that_is_ended_for_itself_runs_its_pre_stop_hook(
+    fields: Any, life: Life, hook_at: float, sent: tuple[float, int]
+) -> None:
+    plan = planned(container(**{"lifecycle": hooks(pre_stop=True), **fields}), policy="Never")
+    world = World(plan, {"a": msgspec.structs.replace(life, pre_stop=HookRun(takes=4))}).run(30)
+    assert world.times(Hook, hook="preStop") == [hook_at]
+    assert signals(world) == [sent]
 
 
 def test_a_second_request_shortens_the_first() -> None:
