@@ -23,6 +23,22 @@ from initsup.spec.pod import Container, ContainerPort, EnvVar
 POD = "web_default(POD-UID)"
 
 
+def shell(script: str) -> tuple[str, ...]:
+    return "/bin/sh", "-c", script
+
+
+STUBBORN = {
+    "hangs": shell("sleep 1000"),
+    "floods": ("yes",),
+    "floods both": shell("yes & yes >&2"),
+    "ignores SIGTERM": shell("trap '' TERM INT HUP; while :; do sleep 1; done"),
+    "forks away": shell("setsid sh -c 'setsid sleep 1000 & setsid sleep 1000' & sleep 1000"),
+    "forks away with its output": shell("setsid yes & sleep 1000"),
+    "is stopped": shell("kill -STOP $$"),
+}
+"""Commands that do not end by themselves, by what they do."""
+
+
 def target(**fields: object) -> Target:
     """A container `main` with a named port."""
     ports = (ContainerPort(name="web", container_port=8080),)

@@ -11,17 +11,13 @@ from initsup.node.exec_attempt import LIMIT, Running, execute
 from initsup.node.failures import CannotRun
 from initsup.spec.pod import EnvVar
 from initsup.spec.probe import ExecAction, Probe
-from tests.node.attempt_world import LocalRunner, env, open_files, target
+from tests.node.attempt_world import STUBBORN, LocalRunner, env, open_files, shell, target
 
 pytestmark = [pytest.mark.anyio, pytest.mark.real]
 
 
 def asking(*argv: str) -> Probe:
     return Probe(exec=ExecAction(command=argv), timeout_seconds=1)
-
-
-def shell(script: str) -> tuple[str, ...]:
-    return "/bin/sh", "-c", script
 
 
 @pytest.mark.parametrize(
@@ -101,17 +97,6 @@ async def test_variables_in_a_probes_command(word: str, printed: str) -> None:
     variables = (*env(A="1", RAW="$(A)"), EnvVar(name="REF"))
     spec = asking("printf", "%s", word)
     assert await probe(LocalRunner(), target(env=variables), spec) == Outcome("success", printed)
-
-
-STUBBORN = {
-    "hangs": shell("sleep 1000"),
-    "floods": ("yes",),
-    "floods both": shell("yes & yes >&2"),
-    "ignores SIGTERM": shell("trap '' TERM INT HUP; while :; do sleep 1; done"),
-    "forks away": shell("setsid sh -c 'setsid sleep 1000 & setsid sleep 1000' & sleep 1000"),
-    "forks away with its output": shell("setsid yes & sleep 1000"),
-    "is stopped": shell("kill -STOP $$"),
-}
 
 
 @pytest.mark.parametrize("name", STUBBORN)
