@@ -87,6 +87,16 @@ NEEDS = [
         id="sidecars run beside the mains",
     ),
     pytest.param(
+        spec({"r": {"cpu": "1"}}, init=({"r": {"cpu": "1"}, "sidecar": True}, {"r": {"cpu": "2"}, "sidecar": True})),
+        qos.Needs(cpu_request=4000),
+        id="all of them",
+    ),
+    pytest.param(
+        spec({"r": {"cpu": "200m", "memory": "1Gi"}}, resources={"requests": {"cpu": "1", "memory": "2Gi"}}),
+        qos.Needs(cpu_request=1000, memory_request=2 * GIB),
+        id="the pod's own requests win over the containers'",
+    ),
+    pytest.param(
         spec(FULL, overhead={"cpu": "250m", "memory": "1Mi"}),
         qos.Needs(cpu_request=1250, cpu_limit=1250, memory_request=GIB + 2**20, memory_limit=GIB + 2**20),
         id="overhead is added",
@@ -132,7 +142,7 @@ def test_cpu_request(milli: int, shares: int, weight: int) -> None:
 
 @pytest.mark.parametrize(("milli", "quota"), [(1, 1000), (10, 1000), (20, 2000), (1000, 100_000), (2500, 250_000)])
 def test_cpu_limit(milli: int, quota: int) -> None:
-    assert qos.cpu_quota(milli) == quota
+    assert str(qos.cpu_quota(milli)) == str(quota)  # as it is written to a cgroup
 
 
 ADJUST = [
@@ -141,7 +151,19 @@ ADJUST = [
     pytest.param(spec({}), 1000, id="BestEffort"),
     pytest.param(spec({"r": {"cpu": "1"}}), 999, id="Burstable without memory request"),
     pytest.param(spec({"r": {"memory": "1Gi"}}), 900, id="a tenth of the machine"),
+    pytest.param(spec({"r": {"memory": "1073741823"}}), 901, id="a byte less"),
+    pytest.param(spec({"r": {"memory": "5119Mi"}}), 501, id="nearly half of it"),
     pytest.param(spec({"r": {"memory": "10Gi"}}), 3, id="the whole machine"),
+    pytest.param(
+        spec({"r": {"memory": "1073741823"}}, resources={"requests": {"memory": "1073741823"}}),
+        901,
+        id="memory of the pod that a container has asked for is not shared out",
+    ),
+    pytest.param(
+        spec({"r": {"memory": "1Gi"}}, {"r": {"memory": "1Gi"}}, resources={"requests": {"memory": "4Gi"}}),
+        800,
+        id="the rest of it is",
+    ),
     pytest.param(
         spec({}, {}, resources={"requests": {"memory": "2Gi"}}), 900, id="memory of the pod is shared out equally"
     ),
@@ -156,3 +178,15 @@ def test_oom_score(pod: PodSpec, expected: int) -> None:
 def test_sidecar_is_not_killed_before_the_mains() -> None:
     pod = spec({"r": {"memory": "2Gi"}}, {"r": {"memory": "3Gi"}}, init=({"r": {"memory": "1Gi"}, "sidecar": True},))
     assert qos.oom_score_adj(pod, pod.init_containers[0], 10 * GIB) == 800
+
+
+def test_nor_when_it_has_a_share_of_the_pods_memory() -> None:
+    shared = {"requests": {"memory": "3Gi"}}
+    pod = spec({"r": {"memory": "1Gi"}}, init=({"sidecar": True},), resources=shared)
+    assert qos.oom_score_adj(pod, pod.init_containers[0], 10 * GIB) == 800
+    assert qos.oom_score_adj(pod, pod.containers[0], 10 * GIB) == 800
+
+
+def test_an_init_container_is_no_sidecar() -> None:
+    pod = spec({"r": {"memory": "2Gi"}}, init=({"r": {"memory": "1Gi"}},))
+    assert qos.oom_score_adj(pod, pod.init_containers[0], 10 * GIB) == 900

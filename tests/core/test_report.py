@@ -13,8 +13,11 @@ from initsup.core.decide import DEADLINE_MESSAGE
 from initsup.core.events import Began, Evicted, Lost, RestartAsked, StopAsked, VolumeFailed
 from initsup.core.phase import LOST_MESSAGE
 from initsup.core.plan import Plan
-from initsup.core.report import Where, exit_code, report
+from initsup.core.plan import plan as index
+from initsup.core.report import Where, as_pod, exit_code, report
 from initsup.spec.base import to_dict
+from initsup.spec.manifest import Manifest
+from initsup.spec.pod import ObjectMeta, Pod
 from initsup.spec.status import ContainerStateTerminated, ContainerStatus, PodStatus
 from tests.build import (
     container,
@@ -787,6 +790,24 @@ def test_when_a_condition_has_changed() -> None:
 
 
 # -- the rest ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_pod_as_an_object() -> None:
+    pod = as_pod(ONE, known(ONE, up(at=1), at=1), 2, clock, Where(ip="192.0.2.1"), [])
+    assert pod["metadata"] == {"name": "p", "namespace": "default", "uid": "u", "creationTimestamp": "T+1"}
+    assert pod["spec"]["restartPolicy"] == "Always"
+    assert pod["status"]["phase"] == "Running"
+    assert pod["status"]["podIP"] == "192.0.2.1"
+    assert pod["status"]["containerStatuses"][0]["state"] == {"running": {"startedAt": "T+1"}}
+
+
+def test_the_pod_as_an_object_when_it_is_deleted_and_in_trouble() -> None:
+    plan = index(Manifest(pod=Pod(metadata=ObjectMeta(name="p", annotations={"a": "b"}), spec=ONE.pod.spec)))
+    facts = known(plan, up(), StopAsked(at=2, grace=7))
+    meta = as_pod(plan, facts, 3, clock, Where(), ["no disk", "no sentinel"])["metadata"]
+    assert meta["namespace"] == "default"
+    assert (meta["deletionTimestamp"], meta["deletionGracePeriodSeconds"]) == ("T+9", 7)
+    assert meta["annotations"] == {"a": "b", "initsup.dev/degraded": "no disk; no sentinel"}
 
 
 def test_where_it_runs() -> None:
