@@ -1,8 +1,10 @@
 """What has happened: the events of the core on file, for replay, and the pod's Kubernetes events, counted.
 
-The file begins with a snapshot (pod, settings, facts) and goes on with one core event a line. When it has grown past
-`MAX_BYTES` it starts anew with the facts of that moment. Secrets and ConfigMaps are not in it. `replay` folds it back
-into facts and Kubernetes events, which is how the state of a run that was killed can still be told.
+The file begins with a snapshot (pod, settings, facts) and goes on with one core event a line; another snapshot says
+anew how things stand, after a change of the manifest for example. When it has grown past `MAX_BYTES` it is put aside,
+where it takes the place of the one before, and a new one starts with the facts of that moment. Secrets and ConfigMaps
+are not in it. `Replay` folds it back into facts and Kubernetes events, which is how the state of a run that was
+killed can still be told; `api.history` makes a time line of it.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 import os
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -23,15 +26,18 @@ from initsup.spec.manifest import Manifest
 from initsup.spec.pod import Pod
 from initsup.spec.settings import SupervisorConfiguration
 
-MAX_BYTES = 8 * 2**20
+MAX_BYTES = 4 * 2**20
 AGAIN = 10.0
 """Seconds after which a file that could not be written is begun anew."""
+BEFORE = ".1"
+"""What the name of the file that was put aside ends with."""
+_SNAPSHOT = b'{"type":"Snapshot"'
 MAX_NOTICES = 4096
 """Different events that are kept (client-go's cache holds as many)."""
 
 
 class Snapshot(msgspec.Struct, frozen=True, tag=True):
-    """The first line of a journal. `wall` is the wall time of monotonic zero."""
+    """How things stand: the first line of a journal. `wall` is the wall time of monotonic zero."""
 
     pod: Pod
     settings: SupervisorConfiguration
@@ -57,10 +63,17 @@ class Journal:
         self._again_at = 0.0
 
     def begin(self, facts: Facts) -> None:
-        """Start the file anew from these facts."""
-        asked = self.plan.asked
-        first = Snapshot(pod=asked.pod, settings=asked.settings, facts=facts, wall=self._wall)
-        line = self._encoder.encode(first) + b"\n"
+        """Say (anew) how things stand. A file that is there goes on, as long as no event is missing in it."""
+        if self._fd < 0:
+            self._fd, self._size = _file_of_this_run(self._path)
+        if self._fd < 0 or self.degraded:
+            self._begin_file(facts)
+            return
+        self._pending.append(self._snapshot(facts))
+        self.flush(facts)
+
+    def _begin_file(self, facts: Facts) -> None:
+        line = self._snapshot(facts) + b"\n"
         try:
             fd = _new_file(self._path, line)
         except OSError as problem:
@@ -71,6 +84,10 @@ class Journal:
             os.close(self._fd)
         self._fd, self._size = fd, len(line)
         self._pending.clear()
+
+    def _snapshot(self, facts: Facts) -> bytes:
+        asked = self.plan.asked
+        return self._encoder.encode(Snapshot(pod=asked.pod, settings=asked.settings, facts=facts, wall=self._wall))
 
     def add(self, event: Event) -> None:
         """Take an event; it is on file after the next `flush`."""
@@ -84,7 +101,7 @@ class Journal:
         self._pending.clear()
         if self.degraded:  # events are missing, so that only a new start helps
             if time.monotonic() >= self._again_at:
-                self.begin(facts)
+                self._begin_file(facts)
             return
         try:
             _write(self._fd, data)
@@ -93,7 +110,8 @@ class Journal:
             return
         self._size += len(data)
         if self._size > MAX_BYTES:
-            self.begin(facts)
+            _put_aside(self._path)
+            self._begin_file(facts)
 
     def _fail(self, problem: OSError) -> None:
         """Leave the file as it was before, without a torn line."""
@@ -125,6 +143,32 @@ def _new_file(path: str, data: bytes) -> int:
     return fd
 
 
+def _file_of_this_run(path: str) -> tuple[int, int]:
+    """The file that the program which this one replaces has written, and its size; -1 when there is none to go on with.
+
+    (A new run finds none: its state directory is cleared before.)
+    """
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
+    except OSError:
+        return -1, 0
+    size = os.fstat(fd).st_size
+    if size and os.pread(fd, 1, size - 1) == b"\n":
+        return fd, size
+    os.close(fd)
+    return -1, 0
+
+
+def _put_aside(path: str) -> None:
+    """Keep the file under another name, too, until a new one has its own."""
+    try:
+        if os.path.lexists(path + BEFORE):
+            os.unlink(path + BEFORE)
+        os.link(path, path + BEFORE)
+    except OSError:  # then the beginning of the time line is lost, nothing else
+        return
+
+
 def _write(fd: int, data: bytes) -> None:
     """All of it. Raises OSError; a part may have been written then."""
     done = os.write(fd, data)
@@ -143,16 +187,25 @@ class Replay:
         with open(path, "rb") as file:
             lines = file.read().split(b"\n")[:-1]
             written = os.fstat(file.fileno()).st_mtime
-        first = msgspec.json.decode(lines[0] if lines else b"", type=Snapshot)
-        self.plan = plan(Manifest(pod=first.pod, settings=first.settings))
-        self.facts = first.facts
-        self.wall = first.wall
+        newest = max((at for at, line in enumerate(lines) if line.startswith(_SNAPSHOT)), default=0)
+        told = msgspec.json.decode(lines[newest] if lines else b"", type=Snapshot)
+        self.plan, self.facts, self.wall = planned(told), told.facts, told.wall
         self.at = written - self.wall
         """When it was written to for the last time (monotonic)."""
         self.notices = Notices()
-        decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
-        for line in lines[1:]:
-            self.add(decoder.decode(line))
+        for line in lines[:newest]:
+            try:
+                self._take(read_entry(line))
+            except msgspec.DecodeError:  # written by another version, before it was replaced by this one
+                continue
+        for line in lines[newest:]:
+            self._take(read_entry(line))
+
+    def _take(self, entry: Snapshot | Event) -> None:
+        if isinstance(entry, Snapshot):
+            self.plan, self.facts = planned(entry), entry.facts
+        else:
+            self.add(entry)
 
     def add(self, event: Event) -> None:
         """Take one more event in."""
@@ -163,6 +216,15 @@ class Replay:
     def clock(self, at: float) -> str:
         """A monotonic time as RFC 3339."""
         return stamp(at + self.wall)
+
+
+def planned(told: Snapshot) -> Plan:
+    """The plan that a snapshot was made of, without the data of Secrets and ConfigMaps."""
+    return plan(Manifest(pod=told.pod, settings=told.settings))
+
+
+read_entry: Callable[[bytes], Snapshot | Event] = msgspec.json.Decoder(Snapshot | Event).decode
+"""One line of a journal. Raises msgspec.DecodeError."""
 
 
 class Kept(msgspec.Struct):

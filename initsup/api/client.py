@@ -177,7 +177,7 @@ def _read(state_dir: str, file: str) -> dict[str, Any]:
             return answer
     except (OSError, ValueError):
         pass
-    if _is_held(state_dir):
+    if is_held(state_dir):
         raise InitsupError(f"initsup is starting in {state_dir} and does not answer yet")
     if os.path.exists(os.path.join(state_dir, JOURNAL)):
         from initsup.api.lost import lost_events, lost_pod
@@ -189,11 +189,11 @@ def _read(state_dir: str, file: str) -> dict[str, Any]:
 def _until_free(state_dir: str) -> None:
     """An initsup that is just ending lets go of one thing after the other."""
     deadline = time.monotonic() + LETS_GO
-    while _is_held(state_dir) and time.monotonic() < deadline:
+    while is_held(state_dir) and time.monotonic() < deadline:
         time.sleep(0.01)
 
 
-def _is_held(state_dir: str) -> bool:
+def is_held(state_dir: str) -> bool:
     """Whether an initsup lives in the directory, be it that it does not answer."""
     import fcntl
 

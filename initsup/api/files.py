@@ -11,6 +11,7 @@ KUBECONFIG = "kubeconfig"
 POD = "pod.json"
 EVENTS = "events.json"
 JOURNAL = "journal.jsonl"
+JOURNAL_BEFORE = "journal.jsonl.1"
 LOCK = "lock"
 """Held as long as initsup lives; in it stands the number of what it has started (`node.leftovers`), until it ends."""
 FOR_ALL = ("/tmp", "/dev/shm", "/var/tmp")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from initsup.api.files import EVENTS, JOURNAL, LOCK, POD, places
+from initsup.api.files import EVENTS, JOURNAL, JOURNAL_BEFORE, LOCK, POD, places
 from initsup.errors import InitsupError
 
 _KEEP = "name one by --state-dir"
@@ -44,7 +44,7 @@ class StateDir:
 
     def clear(self) -> None:
         """Take away what an earlier pod has left for those who ask."""
-        for name in (POD, EVENTS, JOURNAL):
+        for name in (POD, EVENTS, JOURNAL, JOURNAL_BEFORE):
             if os.path.lexists(os.path.join(self.path, name)):
                 os.unlink(os.path.join(self.path, name))
         if os.path.isdir(os.path.join(self.path, "logs")):

@@ -36,6 +36,7 @@ _SIGNS: dict[str, Sign] = {
     "Failed": "failed",
     "FailedMount": "failed",
     "Evicted": "failed",
+    "NodeNotReady": "failed",
 }
 """Reasons of notices that are moments of their own; the others show in how the container looks."""
 

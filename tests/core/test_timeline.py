@@ -8,7 +8,8 @@ import pytest
 
 from initsup.core.actions import Refuse, Stop
 from initsup.core.apply import apply, begin
-from initsup.core.events import Began, Evicted, RestartAsked, StopAsked, VolumeFailed, VolumesReady
+from initsup.core.events import Began, Evicted, Lost, RestartAsked, StopAsked, VolumeFailed, VolumesReady
+from initsup.core.phase import LOST_MESSAGE
 from initsup.core.plan import Plan
 from initsup.core.timeline import KEPT, POD, Timeline
 from tests.build import (
@@ -168,6 +169,7 @@ def test_moments_that_count(plan: Plan, happened: tuple[Any, ...], expected: lis
     [
         pytest.param(StopAsked(at=2, by="delete"), "asked 2 asked to end: delete", id="the end is asked for"),
         pytest.param(Evicted(at=2, message="full"), "failed 2 full", id="eviction"),
+        pytest.param(Lost(at=2), f"failed 2 {LOST_MESSAGE}", id="the supervisor was killed"),
         pytest.param(
             Began(at=2, action=Stop(why="deadline", grace=1, message="late")), "failed 2 late", id="the deadline"
         ),
