@@ -17,6 +17,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "describe": ("initsup.cli.describe:describe", "Show a pod in detail, with its events"),
     "logs": ("initsup.cli.logs:logs", "Print what a container has written"),
     "events": ("initsup.cli.events:events", "List what has happened to a pod"),
+    "timeline": ("initsup.cli.timeline:timeline", "Draw what a run has been through, along the time"),
     "wait": ("initsup.cli.wait:wait", "Wait until a pod meets a condition"),
     "top": ("initsup.cli.top:top", "Show the CPU and memory that a pod uses"),
     "health": ("initsup.cli.health:health", "Tell by the exit code whether a pod is ready"),
@@ -45,7 +46,7 @@ HIDDEN = {"__complete": ("initsup.cli.completion:complete", "Print the words tha
 
 GROUPS = {
     "Run a pod": ("run",),
-    "Look at it": ("get", "describe", "logs", "events", "top", "wait", "health"),
+    "Look at it": ("get", "describe", "logs", "events", "timeline", "top", "wait", "health"),
     "Work with it": ("apply", "exec", "attach", "cp", "port-forward", "restart", "signal", "delete"),
     "Write manifests": ("check", "convert", "explain", "schema"),
     "Set up": ("kubeconfig", "kubectl", "reexec", "completion"),
