@@ -175,6 +175,27 @@ def test_yaml_in_readme_is_valid(tmp_path: Path) -> None:
     assert read([str(ROOT / "configs/content.yaml"), str(tmp_path / "host.yaml")]).settings.images["nginx"].command
 
 
+def test_the_wheel_has_all_that_is_loaded_at_run_time(tmp_path: Path) -> None:
+    """As installed from one: unpacked, and away from the checkout."""
+    for name in ("initsup", "pyproject.toml", "README.md", "LICENSE"):
+        source, copy = ROOT / name, tmp_path / "source" / name
+        if source.is_dir():
+            shutil.copytree(source, copy, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, copy)
+    build = "import sys; from setuptools import build_meta; print(build_meta.build_wheel(sys.argv[1]))"
+    command = [sys.executable, "-c", build, str(tmp_path)]
+    built = subprocess.run(command, cwd=tmp_path / "source", capture_output=True, text=True, timeout=120)
+    assert built.returncode == 0, built.stderr
+    shutil.unpack_archive(tmp_path / built.stdout.split()[-1], tmp_path / "site", "zip")
+    load = "import sys; sys.path.insert(0, sys.argv[1]); from initsup.api import dashboard; " \
+        "print(dashboard.__file__, dashboard.page().code)"  # fmt: skip
+    used = subprocess.run([sys.executable, "-c", load, str(tmp_path / "site")], cwd="/", capture_output=True, text=True)
+    assert used.stdout.split() == [str(tmp_path / "site/initsup/api/dashboard.py"), "200"], used.stderr
+    data = {path.relative_to(ROOT) for path in (ROOT / "initsup").rglob("*") if path.suffix in {".html", ".css", ".js"}}
+    assert data == {Path("initsup/api/web") / path.name for path in (tmp_path / "site/initsup/api/web").iterdir()}
+
+
 @pytest.mark.skipif(not os.access(ROOT / ".ci", os.R_OK), reason="no .ci directory")
 def test_ci_runs_the_commands_of_readme() -> None:
     script = (ROOT / ".ci/run").read_text()

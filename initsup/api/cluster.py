@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from initsup.api import catalog, channels
 from initsup.api.exchange import Answer, Request, Stream, reply
 from initsup.api.failure import Failure, bad_request, no_route, not_allowed, not_found
+from initsup.api.guard import wants_page
 from initsup.api.negotiate import list_reply, one_reply
 from initsup.api.selectors import Selection
 from initsup.api.store import Store
 from initsup.api.watching import Watch
 from initsup.engine import Engine
+
+if TYPE_CHECKING:
+    from initsup.api.dashboard import Dashboard
 
 LATELY = 5.0
 """Seconds after a request in which its client may come again."""
@@ -53,7 +58,15 @@ class Cluster:
             return await self._group("", words[1:], request)
         if words[:1] == ["apis"]:
             return await self._groups(words[1:], request)
+        if words[:1] == ["dashboard"]:
+            return await self._dashboard.answer(words[1:], request)
         return await self._other(words, request)
+
+    @cached_property
+    def _dashboard(self) -> Dashboard:
+        from initsup.api.dashboard import Dashboard
+
+        return Dashboard(self._engine, self._state_dir)
 
     # -- beside the resources ---------------------------------------------------------------------------------------
 
@@ -86,6 +99,10 @@ class Cluster:
         return answer(self._engine, request)
 
     async def _page(self, words: list[str], request: Request) -> Answer:
+        if wants_page(request.path, request.headers):
+            from initsup.api.dashboard import page
+
+            return page()
         paths = sorted({"/api", "/api/v1", "/apis", "/healthz", "/livez", "/metrics", "/openapi/v3", "/readyz",
                         "/version", *(f"/apis/{group}" for group, _ in catalog.RESOURCES if group)})  # fmt: skip
         return reply({"paths": paths})

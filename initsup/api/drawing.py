@@ -69,7 +69,7 @@ def svg(chart: Chart, *, width: int = WIDTH) -> str:
         f'<text class="soft" x="{width - _RIGHT}" y="38" text-anchor="end">{_text(headline(chart))}</text>',
         *_ticks(chart, width, height),
         *(part for at, row in enumerate(chart.rows) for part in _row(row, _TOP + at * _ROW, width)),
-        *_legend(height - 22),
+        *_legend(chart, height - 22),
     ]
     return "\n".join([*parts, "</svg>\n"])
 
@@ -119,7 +119,7 @@ def story(chart: Chart) -> list[tuple[float, str, str]]:
     """All that the chart shows, in the order of time: when, who, what."""
     told: list[tuple[float, str, str]] = []
     for row in chart.rows:
-        who = "" if row.kind == "pod" else row.name
+        who = "pod" if row.kind == "pod" else row.name
         told += [(box.since, who, box.text) for box in row.boxes if box.until - box.since >= INSTANT]
         told += [(pin.wall, who, many(pin)) for pin in row.pins]
     return sorted(told, key=lambda one: one[0])
@@ -175,12 +175,20 @@ def _ticks(chart: Chart, width: int, height: int) -> list[str]:
     return parts
 
 
-def _legend(y: int) -> list[str]:
+def _legend(chart: Chart, y: int) -> list[str]:
+    """What is to be seen, in words."""
+    looks = {box.look for row in chart.rows for box in row.boxes}
+    signs = {pin.sign for row in chart.rows for pin in row.pins}
+    used = [(name, words) for name, words in (*LOOKS, *SIGNS) if name in looks | signs]
     parts, x = [], 24.0
-    for look, words in LOOKS:
-        parts.append(f'<rect class="{look}" x="{x:.0f}" y="{y - 9}" width="14" height="10" rx="2"/>')
+    for name, words in used:
+        if name in looks:
+            parts.append(f'<rect class="{name}" x="{x:.0f}" y="{y - 9}" width="14" height="10" rx="2"/>')
+        else:
+            place = f"translate({x + 7:.0f} {y - 4})"
+            parts.append(f'<path class="pin {name}" d="{_SHAPES[name]}" transform="{place}"/>')
         parts.append(f'<text class="soft" x="{x + 20:.0f}" y="{y}">{words}</text>')
-        x += 40 + 6.6 * len(words)
+        x += 38 + 6.4 * len(words)
     return parts
 
 

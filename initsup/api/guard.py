@@ -1,6 +1,7 @@
 """Who may ask at all. On the unix socket root and initsup's own user may, on TCP whoever has the token.
 
-A browser is kept out on both: it sends an Origin, and a name that was made to point here comes as another Host.
+Pages of other sites are kept out on both: they send an Origin, and a name that was made to point here comes as another
+Host. Our own page is for everybody (see `api.dashboard`), since a browser that opens an address has no token to send.
 """
 
 from __future__ import annotations
@@ -23,11 +24,16 @@ def admit(path: str, headers: Mapping[str, str], token: str | None) -> None:
     origin = headers.get("origin")
     if origin is not None and origin.partition("://")[2] != host:
         raise Failure(403, "requests of other sites are not answered")
-    if token is None or path in OPEN:
+    if token is None or path in OPEN or wants_page(path, headers):
         return
     kind, _, given = headers.get("authorization", "").partition(" ")
     if kind.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), token.encode()):
         raise Failure(401, "Unauthorized")
+
+
+def wants_page(path: str, headers: Mapping[str, str]) -> bool:
+    """Whether a browser was pointed here; other clients want the list of paths."""
+    return path == "/" and "text/html" in headers.get("accept", "").lower()
 
 
 def _is_here(host: str) -> bool:

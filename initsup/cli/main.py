@@ -36,6 +36,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "schema": ("initsup.cli.schema:schema", "Print the JSON Schema of a manifest"),
     "kubeconfig": ("initsup.cli.kubectl:kubeconfig", "Let kubectl in, and print what it needs"),
     "kubectl": ("initsup.cli.kubectl:kubectl", "Run kubectl against a pod"),
+    "dashboard": ("initsup.cli.dashboard:dashboard", "Print the address of a pod's page for a browser"),
     "completion": ("initsup.cli.completion:completion", "Print the shell code that completes initsup's words"),
 }
 """Verb → its function and what it does in a line. The function's module has `arguments(parser)` beside it (or
@@ -46,7 +47,7 @@ HIDDEN = {"__complete": ("initsup.cli.completion:complete", "Print the words tha
 
 GROUPS = {
     "Run a pod": ("run",),
-    "Look at it": ("get", "describe", "logs", "events", "timeline", "top", "wait", "health"),
+    "Look at it": ("get", "describe", "logs", "events", "timeline", "dashboard", "top", "wait", "health"),
     "Work with it": ("apply", "exec", "attach", "cp", "port-forward", "restart", "signal", "delete"),
     "Write manifests": ("check", "convert", "explain", "schema"),
     "Set up": ("kubeconfig", "kubectl", "reexec", "completion"),

@@ -114,8 +114,8 @@ class Text:
         lines = [f"{chart.rows[0].name}  {headline(chart)}", "", self._axis(), *map(self._row, chart.rows), ""]
         lines.append(self._legend())
         if not bare:
-            names = max([len(row.name) for row in chart.rows if row.kind != "pod"], default=0)
-            told = [(moment(at), who or "pod", what) for at, who, what in story(chart)]
+            names = max(3, *(len(row.name) for row in chart.rows if row.kind != "pod"))
+            told = [(moment(at), who, what) for at, who, what in story(chart)]
             lines += ["", *(f"{at}  {who:<{names}}  {_line(what)}" for at, who, what in told)]
         return "\n".join(line.rstrip() for line in lines) + "\n"
 

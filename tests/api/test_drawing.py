@@ -35,9 +35,7 @@ def test_the_picture_has_a_row_for_each_and_a_shape_for_each_mark() -> None:
     root = ElementTree.fromstring(svg(drawn(ran(since=10, until=60, code=1))))
     assert root.get("aria-label") == "Time line of pod p"
     assert len(root.findall(f"{SVG}rect[@class='track']")) == 2
-    assert [one.get("class") for one in root.findall(f"{SVG}path") if "pin" in (one.get("class") or "")] == [
-        "pin failed"
-    ]
+    assert [one.get("class") for one in root.findall(f"{SVG}path[{SVG}title]")] == ["pin failed"]
     titles = [one.text or "" for one in root.iter(f"{SVG}title")]
     assert any(title.endswith("starting: postStart hook · 50s") for title in titles)
 

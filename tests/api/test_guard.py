@@ -20,6 +20,9 @@ BEARER = {"authorization": f"Bearer {TOKEN}"}
         pytest.param("/api", {"host": "[::1]"} | BEARER, TOKEN, id="IPv6, without a port"),
         pytest.param("/livez", {"host": "127.0.0.1"}, TOKEN, id="/livez is open"),
         pytest.param("/api", {"host": "localhost"}, None, id="an owner needs no token"),
+        pytest.param(
+            "/", {"host": "127.0.0.1", "accept": "text/html,*/*;q=0.8"}, TOKEN, id="the page is for everybody"
+        ),
     ],
 )
 def test_let_in(path: str, headers: dict[str, str], token: str | None) -> None:
@@ -30,6 +33,12 @@ def test_let_in(path: str, headers: dict[str, str], token: str | None) -> None:
     ("path", "headers", "token", "code"),
     [
         pytest.param("/api", {"host": "127.0.0.1"}, TOKEN, 401, id="no token"),
+        pytest.param("/", {"host": "127.0.0.1", "accept": "*/*"}, TOKEN, 401, id="the list of paths is not the page"),
+        pytest.param("/api", {"host": "127.0.0.1", "accept": "text/html"}, TOKEN, 401, id="only the page is open"),
+        pytest.param(
+            "//", {"host": "127.0.0.1", "accept": "text/html"}, TOKEN, 401, id="and that by its name only, too"
+        ),
+        pytest.param("/", {"host": "evil.example", "accept": "text/html"}, TOKEN, 400, id="the page, by another name"),
         pytest.param("/healthz", {"host": "127.0.0.1"}, TOKEN, 401, id="nothing but /livez is open"),
         pytest.param("/livez/", {"host": "127.0.0.1"}, TOKEN, 401, id="and that by its name only"),
         pytest.param("/api", {"host": "[::1]", "authorization": "Bearer x"}, TOKEN, 401, id="a wrong token"),

@@ -1,0 +1,56 @@
+"""`initsup dashboard`: the address of a pod's page, for a browser."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from initsup.cli.arguments import Parser
+
+
+def arguments(parser: Parser) -> None:
+    """The options of `dashboard`."""
+    from initsup.cli.arguments import add_pod
+
+    parser.examples("""
+# Open the page of the only pod there is
+initsup dashboard
+
+# On another machine: carry its port here first, then open the address that was printed there
+ssh -L 7443:127.0.0.1:7443 HOST
+""")
+    add_pod(parser)
+
+
+def dashboard(args: Namespace) -> int:
+    """Print the address. Where none was asked for by --listen, a port of the loopback interface is opened.
+
+    The token stands behind the `#`, which browsers never send. On a terminal also the certificate's fingerprint is
+    printed (on stderr), as browsers ask about a certificate that nobody but initsup vouches for.
+    """
+    import json
+    from base64 import b64decode
+
+    from initsup.api.client import call
+    from initsup.cli.arguments import pod_name, state_dir, warn
+
+    with open(call(state_dir(args, pod_name(args.words)), "kubeconfig")["path"], encoding="utf-8") as file:
+        config = json.load(file)
+    cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
+    print(f"{cluster['server']}/#token={user['token']}")
+    if sys.stderr.isatty():
+        warn(f"The browser will ask about the certificate, which is initsup's own. Its SHA-256 fingerprint is\n"
+             f"{_fingerprint(b64decode(cluster['certificate-authority-data']).decode())}")  # fmt: skip
+    return 0
+
+
+def _fingerprint(certificate: str) -> str:
+    """As browsers show it."""
+    from base64 import b64decode
+    from hashlib import sha256
+
+    body = "".join(line for line in certificate.splitlines() if not line.startswith("-"))
+    return sha256(b64decode(body)).digest().hex(":").upper()
