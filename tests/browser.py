@@ -35,7 +35,8 @@ class Browser:
             command = [str(programs["chromedriver"]), "--port=0"]
             self._driver = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:
-            found = until(lambda: re.search(r"successfully on port (\d+)", self._log.read_text()), "the driver listens")
+            pattern = r"successfully on port (\d+)"
+            found = until(lambda: re.search(pattern, self._log.read_text()), "the driver listens", timeout=90)
             self._port = int(found[1])
             options = {"binary": programs["chromium"], "args": [*_OPTIONS, f"--user-data-dir={home / 'profile'}"]}
             wanted = {

@@ -1,4 +1,4 @@
-"""The page in a browser, and what it asks beside the Kubernetes API: the time line, and a restart.
+"""The page in a browser, and what it asks beside the Kubernetes API: the time line, all logs, and a restart.
 
 A browser that opens an address sends no token, so the page itself is for everybody; it holds nothing about the pod.
 Its script takes the token from the part of the address that is never sent, or asks for it.
@@ -14,6 +14,7 @@ import anyio
 
 from initsup.api.exchange import Answer, Reply, Request, reply
 from initsup.api.failure import Failure, bad_request, no_route, not_allowed
+from initsup.api.following import answer as follow
 from initsup.api.history import History
 from initsup.api.routes import answer as answer_verb
 from initsup.core.chart import Window
@@ -22,6 +23,8 @@ from initsup.errors import InitsupError
 
 _WEB = os.path.join(os.path.dirname(__file__), "web")
 _SCRIPTS = ("net.js", "timeline.js", "logs.js", "page.js")
+SIGN = 13
+"""Pixels of a mark in the page, which tells how wide its lanes are."""
 _ELSE = {
     "default-src": "'none'",
     "connect-src": "'self'",
@@ -56,28 +59,28 @@ class Dashboard:
 
     def __init__(self, engine: Engine, state_dir: str) -> None:
         self._engine = engine
+        self._state_dir = state_dir
         self._history = History(state_dir)
         self._reading = anyio.Lock()
 
     async def answer(self, words: list[str], request: Request) -> Answer:
         """Answer what is below /dashboard. Raises Failure."""
-        if words == ["timeline"]:
-            if request.method not in ("GET", "HEAD"):
-                raise not_allowed()
-            return await self._timeline(request)
-        if words == ["restart"]:
-            if request.method != "POST":
-                raise not_allowed()
-            return self._restart(request)
-        raise no_route()
+        if len(words) != 1 or words[0] not in ("timeline", "log", "restart"):
+            raise no_route()
+        if request.method not in (("POST",) if words[0] == "restart" else ("GET", "HEAD")):
+            raise not_allowed()
+        if words[0] == "log":
+            return follow(self._engine, self._state_dir, request)
+        return await self._timeline(request) if words[0] == "timeline" else self._restart(request)
 
     async def _timeline(self, request: Request) -> Answer:
-        window = Window(_seconds(request, "first"), _seconds(request, "last"), request.flag("start"))
+        window = Window(_positive(request, "first"), _positive(request, "last"), request.flag("start"))
+        near = SIGN / max(_positive(request, "width") or 1000, SIGN)
         try:
             async with self._reading:
                 while self._history.read_on():
                     await anyio.sleep(0)  # the pod has its turn between two pieces
-                return reply(self._history.chart(window, self._engine.now()))
+                return reply(self._history.chart(window, self._engine.now(), near))
         except InitsupError as problem:
             raise Failure(503, str(problem)) from None
 
@@ -88,11 +91,11 @@ class Dashboard:
         return reply(done)
 
 
-def _seconds(request: Request, name: str) -> float | None:
-    seconds = request.number(name)
-    if seconds is not None and seconds < 1:
-        raise bad_request(f"invalid value {seconds} for {name}: at least one second is expected")
-    return seconds
+def _positive(request: Request, name: str) -> int | None:
+    number = request.number(name)
+    if number is not None and number < 1:
+        raise bad_request(f"invalid value {number} for {name}: a positive number is expected")
+    return number
 
 
 def _file(name: str) -> str:

@@ -13,7 +13,7 @@ import msgspec
 
 from initsup.api.client import is_held
 from initsup.api.files import JOURNAL, JOURNAL_BEFORE
-from initsup.core.chart import Chart, Window, chart
+from initsup.core.chart import NEAR, Chart, Window, chart
 from initsup.core.events import Lost
 from initsup.core.timeline import Timeline
 from initsup.errors import InitsupError
@@ -47,8 +47,9 @@ class History:
             self._take(line)
         return True
 
-    def chart(self, window: Window, end: float | None = None) -> Chart:
-        """What has been read, laid out. `end` is the time (monotonic) up to which it goes while the pod lives.
+    def chart(self, window: Window, end: float | None = None, near: float = NEAR) -> Chart:
+        """What has been read, laid out. `end` is the time (monotonic) up to which it goes while the pod lives; see
+        `core.chart` for `near`.
 
         Raises InitsupError when nothing of it could be read.
         """
@@ -56,7 +57,7 @@ class History:
         if line is None:
             raise InitsupError(f"the journal in {self._state_dir} cannot be read")
         lives = end is not None and not line.facts.finished
-        return chart(line, max(end, line.until) if end is not None and lives else line.until, self._zero, window)
+        return chart(line, max(end, line.until) if end is not None and lives else line.until, self._zero, window, near)
 
     def end(self) -> None:
         """Put the end of a run that was killed at the end of what has been read; others have their own."""

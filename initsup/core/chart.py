@@ -11,8 +11,8 @@ LEAST = 1.0
 """Seconds that are drawn at least."""
 TICKS = 7
 """Ticks that there are at most."""
-TOGETHER = 0.012
-"""Marks of one sign that are nearer than this become one."""
+NEAR = 0.012
+"""Marks of one sign that are nearer than this fraction of the width become one."""
 _STEPS = (
     *(0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30),
     *(60.0 * minutes for minutes in (1, 2, 5, 10, 15, 30)),
@@ -81,10 +81,16 @@ class Window(msgspec.Struct, frozen=True):
     start: bool = False
 
 
-def chart(timeline: Timeline, end: float, zero: float, window: Window = Window()) -> Chart:  # noqa: B008
-    """Lay a time line out. `end` is where it ends (monotonic), `zero` the wall time of monotonic zero."""
+def chart(
+    timeline: Timeline,
+    end: float,
+    zero: float,
+    window: Window = Window(),  # noqa: B008
+    near: float = NEAR,
+) -> Chart:
+    """Lay a time line out. `end` is where it ends (monotonic), `zero` the wall time of monotonic zero; see `NEAR`."""
     since, until = _stretch(timeline, end, window)
-    place = _Place(since, until, zero)
+    place = _Place(since, until, zero, near)
     step = next((step for step in _STEPS if (until - since) / step <= TICKS), _STEPS[-1])
     return Chart(
         since=since + zero,
@@ -111,8 +117,8 @@ def _stretch(timeline: Timeline, end: float, window: Window) -> tuple[float, flo
 class _Place:
     """Where a time is in the stretch."""
 
-    def __init__(self, since: float, until: float, zero: float) -> None:
-        self._since, self._until, self._zero = since, until, zero
+    def __init__(self, since: float, until: float, zero: float, near: float) -> None:
+        self._since, self._until, self._zero, self._near = since, until, zero, near
 
     def _at(self, at: float) -> float:
         return round((at - self._since) / (self._until - self._since), 5)
@@ -147,7 +153,7 @@ class _Place:
                 continue
             pin = self._pin(mark)
             near = newest.get(mark.sign)
-            if near is not None and pin.at - pins[near].at < TOGETHER:
+            if near is not None and pin.at - pins[near].at < self._near:
                 pins[near] = msgspec.structs.replace(pin, at=pins[near].at, count=pins[near].count + 1)
             else:
                 newest[mark.sign] = len(pins)

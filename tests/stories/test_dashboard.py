@@ -64,6 +64,10 @@ class Page:
         self.browser.open(address or self.address)
         self.until(lambda: len(self.browser.texts(".row")) == 4, "all rows are there")
 
+    def show(self, name: str) -> None:
+        """Choose the log of a container."""
+        self.browser.click(f"#containers [data-name='{name}']")
+
     def until(self, look: Callable[[], Any], what: str) -> Any:
         return self.browser.until(look, what)
 
@@ -113,11 +117,16 @@ def test_a_crash_is_seen_while_it_happens_and_the_page_outlives_another_program(
     assert page.state("prepare").startswith("init Completed")
     page.until(lambda: page.state("shy").startswith("Not ready"), "a probe fails")
     assert page.browser.text("#status") == "Running"
+    page.until(lambda: {"app instance begins", "prepare prepared"} <= set(page.lines()), "all logs are shown at first")
+    page.show("app")
 
     (home / "crash").touch()
     page.until(lambda: "Ready ×1" in page.state("app"), "it is started again at once")
-    page.until(lambda: "instance 1" in page.lines(), "the log goes on with the new instance")
-    page.until(lambda: "instance begins" in page.lines()[page.lines().index("instance 1") :], "and with its lines")
+    page.until(lambda: "app: restarted, instance 1" in page.lines(), "the log goes on with the new instance")
+    page.until(
+        lambda: "instance begins" in page.lines()[page.lines().index("app: restarted, instance 1") :],
+        "and with its lines",
+    )
     (home / "crash").touch()
     page.until(lambda: page.state("app").startswith("CrashLoopBackOff"), "the second crash has to wait")
     page.until(lambda: "back-off" in page.looks("app"), "it is in the time line")
@@ -142,6 +151,7 @@ def test_a_crash_is_seen_while_it_happens_and_the_page_outlives_another_program(
 def test_the_log_can_be_searched_and_nothing_in_it_is_markup(page: Page, home: Path) -> None:
     browser = page.browser
     page.enter()
+    page.show("app")
     page.until(lambda: EVIL in page.lines(), "the line is shown as it was written")
     assert "red" in page.lines()
     page.until(lambda: EVIL in browser.text("#events"), "so is the output of a probe")
@@ -153,6 +163,7 @@ def test_the_log_can_be_searched_and_nothing_in_it_is_markup(page: Page, home: P
     assert browser.run("return document.title") == "page"
 
     page.enter()
+    page.show("app")
     (home / "crash").touch()
     page.until(lambda: any("needle" in line for line in page.lines()), "the last words")
     browser.type("#search", "NEEDLE")
@@ -167,10 +178,10 @@ def test_the_log_can_be_searched_and_nothing_in_it_is_markup(page: Page, home: P
     browser.run("document.querySelector('#search').value = ''; search()")
     page.until(lambda: len(page.lines()) > 10, "all lines are there again")
 
-    browser.click("#containers [title=prepare]")
+    page.show("prepare")
     page.until(lambda: page.lines() == ["prepared"], "the log of another container")
     page.until(lambda: "exit code 0" in browser.text("#log-note"), "which has ended")
-    browser.click("#containers [title=app]")
+    page.show("app")
     page.until(lambda: "instance begins" in page.lines(), "and back")
     browser.click("#previous")
     page.until(lambda: any("needle" in line for line in page.lines()), "the instance before")
@@ -178,10 +189,10 @@ def test_the_log_can_be_searched_and_nothing_in_it_is_markup(page: Page, home: P
 
 def test_more_lines_than_fit_are_dropped_and_the_page_stays_quick(page: Page) -> None:
     page.enter()
-    page.browser.run(
-        "take(Array.from({length: 60000}, (_, n) => `2100-01-01T00:00:00.${String(n).padStart(9, '0')}Z line ${n}`))"
-    )
-    page.until(lambda: "line 59999" in page.lines()[-1:], "the newest is shown")
+    page.browser.run("""
+        const at = (n) => `2100-01-01T00:00:00.${String(n).padStart(9, "0")}Z`
+        take(Array.from({length: 60000}, (_, n) => ({name: "shy", attempt: 0, time: at(n), text: `line ${n}`})))""")
+    page.until(lambda: "shy line 59999" in page.lines(), "the newest is shown")
     assert page.browser.run("return document.querySelector('#lines').childElementCount") == 5000
 
 
@@ -204,7 +215,7 @@ def test_restart_and_stop_are_asked_twice(page: Page) -> None:
     assert page.story.ended() == 0
     page.until(lambda: browser.text("#status") == "Ended", "the page says so")
     assert browser.run("return document.querySelector('#stop').disabled")
-    assert "instance begins" in page.lines()  # and what it knew is still there
+    assert "app instance begins" in page.lines()  # and what it knew is still there
 
 
 def test_nothing_is_shown_without_the_token(page: Page) -> None:

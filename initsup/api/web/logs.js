@@ -1,28 +1,28 @@
-// One container's log: followed over restarts and lost connections, searched, and never more of it than fits.
+// Logs, of one container or of all: followed over restarts and lost connections, searched, and never more than fits.
 
 const MOST = 5000; // lines that are kept
-const TAIL = 1000; // lines that an instance's log begins with
 const AHEAD = 2000; // lines that may wait to be shown; the stream is not read on before there are less
+const LATE = 5000; // milliseconds by which lines of two containers may come in another order than they were written
+const ALL = ""; // instead of a container's name
 const ANSI = /[\u001b\u009b](?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|[@-_])/g;
 
 const log = {
-  container: "", previous: false, follow: true, needle: "", at: null,
-  attempt: -1, // the instance that is shown, and
-  last: "", // the time of its last line
-  ended: false, stop: null, waiting: [], dropped: 0, frame: 0, room: null,
+  container: null, follow: true, needle: "", at: null, stop: null,
+  known: new Map(), // container → { attempt, last: the time of its last line, same: how many lines have that time }
+  skip: new Map(), // the same, as it was when the connection was lost: what comes again up to there is not shown again
+  waiting: [], frame: 0, room: null,
 };
 
-/** Show the log of a container from here on. */
+/** Show the log of a container, or of all, from here on. */
 function openLog(container) {
   log.container = container;
-  restartLog();
-}
-
-function restartLog() {
   closeLog();
-  Object.assign(log, { attempt: -1, last: "", ended: false, waiting: [], dropped: 0, at: null });
+  Object.assign(log, { known: new Map(), skip: new Map(), waiting: [], at: null });
   $("lines").replaceChildren();
-  note("");
+  $("lines").classList.toggle("named", container === ALL);
+  $("previous").disabled = container === ALL;
+  if (container === ALL) press("previous", false);
+  noteLog();
   count();
   followLog();
 }
@@ -34,78 +34,74 @@ function closeLog() {
 
 /** Go on where it was: at the start, and when the page is seen again. */
 function followLog() {
-  if (!log.container || log.stop) return;
+  if (log.container === null || log.stop) return;
   log.stop = new AbortController();
   const { signal } = log.stop;
-  persist(signal, (alive) => readLog(signal, alive));
+  persist(signal, (alive) => (pressed("previous") ? readPrevious(signal) : readOn(signal, alive)));
 }
 
-/** Read one instance's log to its end; true when there is nothing more to come from it for now. */
-async function readLog(signal, alive) {
-  const status = state.containers.get(log.container);
-  if (!status) return false;
-  const attempt = log.previous ? -2 : status.restartCount;
-  if (attempt !== log.attempt) {
-    if (log.attempt >= 0) cut(`instance ${attempt}`);
-    Object.assign(log, { attempt, last: "", ended: false });
-  }
-  const options = new URLSearchParams({ container: log.container, timestamps: "true" });
-  if (log.previous) options.set("previous", "true");
-  else options.set("follow", "true");
-  if (log.last) options.set("sinceTime", log.last);
-  else options.set("tailLines", TAIL);
-  let answer;
+/** What is written now, and was lately. */
+async function readOn(signal, alive) {
+  const options = new URLSearchParams(log.container === ALL ? {} : { container: log.container });
+  log.skip = new Map([...log.known].map(([name, one]) => [name, { ...one }]));
+  const newest = [...log.known.values()].reduce((last, one) => (one.last > last ? one.last : last), "");
+  if (newest) options.set("sinceTime", new Date(Date.parse(newest) - LATE).toISOString());
+  else options.set("tailLines", log.container === ALL ? 200 : 1000);
+  const answer = await ask(`/dashboard/log?${options}`, { accept: "*/*", signal });
+  alive();
+  await takeAll(answer, signal, (line) => {
+    const [name, attempt, time] = line.split(" ", 3);
+    return { name, attempt: Number(attempt), time, text: line.slice(name.length + attempt.length + time.length + 3) };
+  });
+  throw new TypeError("the stream has ended");
+}
+
+/** The instance before the one that runs; nothing is added to that any more. */
+async function readPrevious(signal) {
+  const options = new URLSearchParams({ container: log.container, previous: "true", timestamps: "true", tailLines: MOST });
   try {
-    answer = await ask(`${state.path}/log?${options}`, { accept: "*/*", signal });
+    const answer = await ask(`${state.path}/log?${options}`, { accept: "*/*", signal });
+    await takeAll(answer, signal, (line) => {
+      const [time] = line.split(" ", 1);
+      return { name: log.container, attempt: 0, time, text: line.slice(time.length + 1) };
+    });
   } catch (problem) {
     if (problem.code !== 400) throw problem;
-    note(problem.message); // it has not been started yet, or has no instance before
-    closeLog();
-    return true;
+    $("log-note").textContent = problem.message; // there is none
   }
-  alive();
-  note("");
-  for await (const lines of linesOf(answer)) {
-    if (signal.aborted) return true;
-    take(lines);
-    while (log.waiting.length > AHEAD && !signal.aborted) await new Promise((resolve) => { log.room = resolve; });
-  }
-  log.ended = true;
-  closeLog();
-  await null;
-  logMayGoOn();
   return true;
 }
 
-/** The pod has changed: there may be a new instance, or the first one. */
-function logMayGoOn() {
-  const status = state.containers.get(log.container);
-  if (log.stop || log.previous || !status || document.hidden) return;
-  if (status.restartCount !== log.attempt || !log.ended) {
-    if (status.state?.waiting && status.restartCount === Math.max(log.attempt, 0)) return;
-    followLog();
-  } else {
-    const end = status.state?.terminated ?? status.lastState?.terminated;
-    note(end ? `This instance ended with exit code ${end.exitCode}.` : "This instance has ended.");
+async function takeAll(answer, signal, parse) {
+  for await (const lines of linesOf(answer)) {
+    if (signal.aborted) return;
+    take(lines.filter(Boolean).map(parse));
+    while (log.waiting.length > AHEAD && !signal.aborted) await new Promise((resolve) => { log.room = resolve; });
   }
 }
 
 function take(lines) {
   for (const line of lines) {
-    const at = line.indexOf(" ");
-    const time = at > 0 ? line.slice(0, at) : "";
-    if (!time || (log.last && time <= log.last)) continue; // it was there before the connection was lost
-    log.waiting.push({ time, text: line.slice(at + 1).replace(ANSI, "") });
+    if (wasShown(line)) continue;
+    const known = log.known.get(line.name);
+    if (known && line.attempt > known.attempt) log.waiting.push({ cut: `${line.name}: restarted, instance ${line.attempt}` });
+    log.known.set(line.name, { attempt: line.attempt, last: line.time, same: known?.last === line.time ? known.same + 1 : 1 });
+    log.waiting.push({ ...line, text: line.text.replace(ANSI, "") });
   }
-  const newest = log.waiting.at(-1);
-  if (newest?.time) log.last = newest.time;
   if (log.waiting.length > MOST) log.waiting.splice(0, log.waiting.length - MOST);
-  log.frame ||= requestAnimationFrame(showWaiting);
+  if (log.waiting.length) log.frame ||= requestAnimationFrame(showWaiting);
 }
 
-function cut(words) {
-  log.waiting.push({ cut: words });
-  log.frame ||= requestAnimationFrame(showWaiting);
+function wasShown({ name, time }) {
+  const skip = log.skip.get(name);
+  if (!skip) return false;
+  if (time < skip.last) return true;
+  if (time === skip.last && skip.same > 0) {
+    skip.same--;
+    return true;
+  }
+  log.skip.delete(name);
+  return false;
 }
 
 function showWaiting() {
@@ -120,22 +116,42 @@ function showWaiting() {
   log.room = null;
 }
 
-function lineOf({ time, text, cut: words }) {
-  if (words) return el("li", { className: "cut", textContent: words });
-  const line = el("li", {}, el("time", { textContent: time.slice(11, 23), dateTime: time }), el("span"));
+function lineOf({ name, time, text, cut }) {
+  if (cut) return el("li", { className: "cut", textContent: cut });
+  const of = el("b", { textContent: `${name} ` });
+  of.dataset.hue = [...state.containers.keys()].indexOf(name) % 6;
+  const line = el("li", {}, el("time", { textContent: `${clockOf(time)} `, dateTime: time }), of, el("span"));
   line.text = text;
   mark(line);
   return line;
 }
 
+function clockOf(time) {
+  return new Date(time).toLocaleTimeString([], { hourCycle: "h23", hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3 });
+}
+
+/** Say what is not in the lines: that nothing will come, or not yet. */
+function noteLog() {
+  const status = state.containers.get(log.container);
+  let words = "";
+  if (status && !pressed("previous")) {
+    const { waiting, terminated } = status.state ?? {};
+    if (terminated) words = `It has ended with exit code ${terminated.exitCode}.`;
+    else if (waiting) words = status.restartCount || status.lastState?.terminated ? `It waits to be started again: ${waiting.reason}.` : `It has not been started yet: ${waiting.reason}.`;
+  }
+  if (!pressed("previous")) $("log-note").textContent = words;
+}
+
+// -- searching
+
 /** Show where a line matches what is searched for; a line that does not may be hidden. */
 function mark(line) {
-  if (line.text === undefined) { line.hidden = log.needle !== "" && pressed("only"); return; }
+  const only = log.needle !== "" && pressed("only");
+  if (line.text === undefined) { line.hidden = only; return; }
   const span = line.lastElementChild;
   const places = matches(line.text);
   line.found = places.length > 0;
-  line.hidden = log.needle !== "" && !line.found && pressed("only");
-  if (!places.length) { span.textContent = line.text; return; }
+  line.hidden = only && !line.found;
   let from = 0;
   const parts = [];
   for (const at of places) {
@@ -161,14 +177,16 @@ function search() {
   if (log.follow) $("lines").scrollTop = $("lines").scrollHeight;
 }
 
+const foundLines = () => [...$("lines").children].filter((line) => line.found);
+
 function count() {
-  const found = log.needle ? [...$("lines").children].filter((line) => line.found).length : 0;
+  const found = log.needle ? foundLines().length : 0;
   $("found").textContent = log.needle ? `${found} ${found === 1 ? "line" : "lines"}` : "";
 }
 
 /** Go to the next line that matches, or the one before. */
 function jump(step) {
-  const found = [...$("lines").children].filter((line) => line.found);
+  const found = foundLines();
   if (!found.length) return;
   log.at?.classList.remove("at");
   const from = found.indexOf(log.at);
@@ -184,7 +202,6 @@ function setFollow(on) {
   if (on) $("lines").scrollTop = $("lines").scrollHeight;
 }
 
-const note = (words) => { $("log-note").textContent = words; };
 const pressed = (id) => $(id).getAttribute("aria-pressed") === "true";
 const press = (id, on) => $(id).setAttribute("aria-pressed", String(on));
 
@@ -192,17 +209,23 @@ function wireLogs() {
   let timer = 0;
   $("search").addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(search, 80); });
   $("search").addEventListener("keydown", (event) => {
-    if (event.key === "Enter") { event.preventDefault(); clearTimeout(timer); if ($("search").value.toLowerCase() !== log.needle) search(); jump(event.shiftKey ? -1 : 1); }
+    if (event.key !== "Enter") return;
+    event.preventDefault();
+    clearTimeout(timer);
+    if ($("search").value.toLowerCase() !== log.needle) search();
+    jump(event.shiftKey ? -1 : 1);
   });
   $("only").addEventListener("click", () => { press("only", !pressed("only")); search(); });
   $("times").addEventListener("click", () => { press("times", !pressed("times")); $("lines").classList.toggle("timed", pressed("times")); });
-  $("previous").addEventListener("click", () => { log.previous = !log.previous; press("previous", log.previous); restartLog(); });
+  $("previous").addEventListener("click", () => { press("previous", !pressed("previous")); openLog(log.container); });
   $("follow").addEventListener("click", () => setFollow(!log.follow));
   const stay = () => { if (log.follow) setFollow(false); };
   $("lines").addEventListener("wheel", (event) => { if (event.deltaY < 0) stay(); }, { passive: true });
   $("lines").addEventListener("touchmove", stay, { passive: true });
   $("lines").addEventListener("keydown", (event) => { if (["ArrowUp", "PageUp", "Home"].includes(event.key)) stay(); });
   document.addEventListener("keydown", (event) => {
-    if (event.key === "/" && !/^(INPUT|TEXTAREA)$/.test(document.activeElement.tagName)) { event.preventDefault(); $("search").focus(); }
+    if (event.key !== "/" || /^(INPUT|TEXTAREA)$/.test(document.activeElement.tagName)) return;
+    event.preventDefault();
+    $("search").focus();
   });
 }

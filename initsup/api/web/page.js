@@ -1,5 +1,6 @@
 // What the page shows of the pod, and what can be done to it. Everything it knows comes from the API.
 
+const FEW = 64; // containers whose logs can be shown together
 const TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io";
 const state = {
   pod: null, cells: {}, path: "", over: false,
@@ -103,7 +104,7 @@ function podIs(row) {
   showFacts();
   showStates();
   soon();
-  logMayGoOn();
+  noteLog();
 }
 
 function podIsGone() {
@@ -140,21 +141,29 @@ function showFacts() {
 
 function showContainers(isNew) {
   const names = [...state.containers.keys()];
-  if (isNew || !state.containers.has(log.container)) {
-    const main = state.pod.spec.containers[0]?.name;
-    openLog(state.pod.metadata.annotations?.["kubectl.kubernetes.io/default-container"] ?? main);
-  }
+  if (isNew || (log.container !== ALL && !state.containers.has(log.container))) {
+    const wanted = state.pod.metadata.annotations?.["kubectl.kubernetes.io/default-container"];
+    openLog(wanted ?? (names.length <= FEW ? ALL : state.pod.spec.containers[0].name));
+  } else followLog();
   const list = $("containers");
   if (list.dataset.names !== names.join()) {
     list.dataset.names = names.join();
-    list.replaceChildren(...names.map((name) => el("button", { textContent: name, title: name, onclick: () => pick(name) })));
+    list.replaceChildren(...[...(names.length <= FEW ? [ALL] : []), ...names].map((name) => {
+      const button = el("button", { textContent: name || "All", title: name || "All containers", onclick: () => pick(name) });
+      button.dataset.name = name;
+      return button;
+    }));
   }
-  for (const button of list.children) button.setAttribute("aria-pressed", String(button.title === log.container));
+  showPicked();
 }
 
 function pick(name) {
   if (name !== log.container) openLog(name);
-  for (const button of $("containers").children) button.setAttribute("aria-pressed", String(button.title === name));
+  showPicked();
+}
+
+function showPicked() {
+  for (const button of $("containers").children) button.setAttribute("aria-pressed", String(button.dataset.name === log.container));
 }
 
 // -- the time line
@@ -176,7 +185,7 @@ async function drawChart() {
   if (state.charting || !state.stop) return;
   state.charting = true;
   try {
-    const chart = await (await ask(`/dashboard/timeline?${state.window}`, { signal: state.stop.signal })).json();
+    const chart = await (await ask(`/dashboard/timeline?${state.window}&width=${$("axis").clientWidth}`, { signal: state.stop.signal })).json();
     showChart(chart, { pick, again: (name) => restart(name) });
     showStates();
   } catch (problem) {

@@ -1,0 +1,139 @@
+"""What containers write, as it comes and over their restarts: lines of several ones in the order of time.
+
+The log of a pod in the Kubernetes API is that of one instance. This is for whoever looks at the whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import anyio
+
+from initsup.api.exchange import Request, Stream
+from initsup.api.failure import bad_request
+from initsup.api.podlog import TEXT, TOGETHER
+from initsup.core.facts import ContainerFacts, Exited, Starting, Waiting
+from initsup.engine import Engine
+from initsup.node.logfile import utc
+from initsup.node.logread import Reader
+
+TAIL = 1000
+"""Lines of each container that it begins with, unless the client wants less."""
+MOST = 64
+"""Containers that may be followed at a time; each is an open file."""
+
+
+def answer(engine: Engine, state_dir: str, request: Request) -> Stream:
+    """Follow the containers that are named, or all. A line is `CONTAINER ATTEMPT TIME TEXT`. Raises Failure."""
+    names = request.query.get("container") or list(engine.plan.members)
+    for name in names:
+        if name not in engine.plan.members:
+            raise bad_request(f"container {name[:100]} is not valid for pod {engine.plan.pod.metadata.name}")
+    if len(names) > MOST:
+        raise bad_request(f"at most {MOST} containers can be followed at a time")
+    tail = request.number("tailLines")
+    try:
+        since = utc(request.first("sinceTime")) if request.first("sinceTime") else ""
+    except ValueError:
+        raise bad_request("sinceTime must be a time as of RFC 3339") from None
+    tail = TAIL if tail is None else min(max(tail, 0), TAIL)
+    sources = [_Source(f"{state_dir}/logs/{name}", name, tail, since) for name in dict.fromkeys(names)]
+    return Stream(_follow(engine, sources), TEXT)
+
+
+async def _follow(engine: Engine, sources: list[_Source]) -> AsyncIterator[bytes]:
+    news = anyio.Event()
+
+    def written(_: str, __: bytes) -> None:
+        news.set()
+
+    for source in sources:
+        engine.node.listen(source.name, written)
+    try:
+        while True:
+            facts, news = engine.facts, anyio.Event()  # before the logs are read: what comes later wakes us
+            lines = [line for source in sources for line in source.more(facts.containers[source.name])]
+            if lines:
+                lines.sort(key=_time)
+                yield b"".join(lines)
+            elif facts.finished:
+                return
+            else:
+                await _wait(engine, news)
+    finally:
+        for source in sources:
+            engine.node.unlisten(source.name, written)
+            source.close()
+
+
+async def _wait(engine: Engine, news: anyio.Event) -> None:
+    """Wait until something was written, or has become of a container."""
+    async with anyio.create_task_group() as tasks:
+
+        async def changed() -> None:
+            await engine.change()
+            tasks.cancel_scope.cancel()
+
+        tasks.start_soon(changed)
+        await news.wait()
+        await anyio.sleep(TOGETHER)
+        tasks.cancel_scope.cancel()
+
+
+def _time(line: bytes) -> bytes:
+    return line.split(b" ", 3)[2]
+
+
+class _Source:
+    """One container: the log of its newest instance, and then of each that follows."""
+
+    def __init__(self, directory: str, name: str, tail: int, since: str) -> None:
+        self.name = name
+        self._directory = directory
+        self._tail: int | None = None if since else tail
+        self._since = since
+        self._attempt = -1
+        self._reader: Reader | None = None
+        self._rest = b""
+
+    def more(self, container: ContainerFacts) -> list[bytes]:
+        """The next whole lines; none when there are none now."""
+        newest = container.attempt - isinstance(container.state, Starting)  # which may still turn out to be none
+        while True:
+            if self._reader is None and not self._open(newest):
+                return []
+            assert self._reader is not None
+            if block := self._reader.more():
+                *lines, self._rest = (self._rest + block).split(b"\n")
+                if lines:
+                    return [line + b"\n" for line in lines]
+                continue
+            if self._attempt == newest and not isinstance(container.state, Exited | Waiting):
+                return []
+            self.close()  # it has ended, and all that it wrote is read
+            if self._rest:
+                last, self._rest = self._rest, b""
+                return [last + b"\n"]
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
+    def _open(self, newest: int) -> bool:
+        """Go to the next instance, if there is one."""
+        attempt = newest if self._attempt < 0 else self._attempt + 1
+        if not 0 <= attempt <= newest:
+            return False
+        self._reader = Reader(
+            self._directory,
+            attempt,
+            tail=self._tail,
+            since=self._since,
+            timestamps=True,
+            prefix=f"{self.name} {attempt} ".encode(),
+            follow=True,
+        )
+        self._attempt, self._tail, self._since = attempt, None, ""
+        return True
