@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -11,6 +12,7 @@ import pytest
 from initsup.api.client import JOURNAL
 from initsup.core.apply import apply, begin
 from initsup.core.events import Looked, VolumesReady
+from initsup.core.phase import LOST_MESSAGE
 from initsup.journal import Journal
 from tests.build import container, died, planned, ran, up
 from tests.cli.conftest import Initsup
@@ -29,6 +31,7 @@ def place(tmp_path: Path) -> Path:
         facts = apply(plan, facts, event)
     journal.flush(facts)
     journal.close()
+    os.utime(tmp_path / JOURNAL, (1e9 + 100, 1e9 + 100))  # when it was written to for the last time
     return tmp_path
 
 
@@ -43,6 +46,12 @@ def test_rows_for_the_pod_and_each_container_then_what_happened(initsup: Initsup
     assert rows["app"].endswith(" x1")
     assert any(line.split()[1:] == ["app", "ended", "with", "1"] for line in lines)
     assert max(map(len, lines[:6])) <= 100
+
+
+def test_a_run_that_was_killed_says_so(initsup: Initsup, place: Path) -> None:
+    lines = initsup("timeline", "--state-dir", place).out.splitlines()
+    assert lines[-1].endswith(f"pod      {LOST_MESSAGE}")
+    assert lines[3].split()[1][-1] == "✗"
 
 
 def test_only_what_is_used_is_explained(initsup: Initsup, place: Path) -> None:
