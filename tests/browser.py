@@ -36,7 +36,12 @@ class Browser:
             self._driver = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:
             pattern = r"successfully on port (\d+)"
-            found = until(lambda: re.search(pattern, self._log.read_text()), "the driver listens", timeout=90)
+            found = until(
+                lambda: re.search(pattern, self._log.read_text()),
+                "the driver listens",
+                timeout=90,
+                process=self._driver,
+            )
             self._port = int(found[1])
             options = {"binary": programs["chromium"], "args": [*_OPTIONS, f"--user-data-dir={home / 'profile'}"]}
             wanted = {

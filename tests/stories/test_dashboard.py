@@ -218,6 +218,49 @@ def test_restart_and_stop_are_asked_twice(page: Page) -> None:
     assert "app instance begins" in page.lines()  # and what it knew is still there
 
 
+def test_a_pod_that_completes_says_so_to_the_end(run: Callable[..., Story], home: Path) -> None:
+    container = {"name": "app", "command": ["sh", "-c", "until [ -e go ]; do sleep 0.1; done; echo all done"]}
+    pod = {**POD, "spec": {"restartPolicy": "Never", "containers": [container]}}
+    (home / "pod.json").write_text(json.dumps(pod))
+    story = run(home / "pod.json", options=("--console", "none"), cwd=home)
+    browser = Browser(home)
+    try:
+        page = Page(story, browser)
+        browser.open(page.address)
+        page.until(lambda: page.state("app").startswith("Ready"), "it runs")
+        (home / "go").touch()
+        assert story.ended() == 0
+        page.until(lambda: page.state("app").startswith("Completed"), "it has ended")
+        page.until(lambda: "app all done" in page.lines(), "its last words")
+        page.until(lambda: page.signs("app") == ["done"], "the end is in the time line")
+        assert browser.text("#status") == "Completed"
+        page.until(lambda: browser.run("return state.stop === null"), "nobody is asked any more")
+        assert browser.text("#link") == ""
+    finally:
+        browser.close()
+
+
+def test_a_page_that_nobody_looks_at_holds_no_connection(page: Page) -> None:
+    page.enter()
+    hide = "Object.defineProperty(document, 'hidden', {value: arguments[0], configurable: true});" \
+        "document.dispatchEvent(new Event('visibilitychange'))"  # fmt: skip
+    port = int(page.address.split(":")[2].partition("/")[0])
+
+    def connections() -> int:
+        there = page.story.supervisor.net_connections("tcp")
+        return len([one for one in there if one.laddr.port == port and one.status == "ESTABLISHED"])
+
+    page.until(lambda: len(page.lines()) > 5, "it is live")
+    before = connections()
+    assert before >= 3
+    page.browser.run(hide, True)
+    page.until(lambda: page.browser.run("return log.stop === null && state.stop === null"), "all streams are let go")
+    page.until(lambda: connections() <= before - 3, "the server sees them go, but those that may be used again")
+    lines = len(page.lines())
+    page.browser.run(hide, False)
+    page.until(lambda: len(page.lines()) > lines + 5, "it goes on where it was")
+
+
 def test_nothing_is_shown_without_the_token(page: Page) -> None:
     browser = page.browser
     browser.open(page.address.partition("#")[0])

@@ -1,6 +1,8 @@
 // What the page shows of the pod, and what can be done to it. Everything it knows comes from the API.
 
-const FEW = 64; // containers whose logs can be shown together
+const TOGETHER = 64; // containers whose logs can be shown in one
+const CHIPS = 12; // containers that have a button each
+const LAST_WORDS = 2000; // milliseconds in which the end of the log and of the time line may still come
 const TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io";
 const state = {
   pod: null, cells: {}, path: "", over: false,
@@ -18,7 +20,10 @@ function begin() {
     $("door").hidden = false;
     $("token").focus();
   };
-  net.lost = () => { if (!state.over) $("link").textContent = "No connection, trying again…"; };
+  net.lost = () => {
+    if (state.pod && isDone()) podIsGone();
+    else if (!state.over) $("link").textContent = "No connection, trying again…";
+  };
   net.found = () => { $("link").textContent = ""; };
   $("door").addEventListener("submit", (event) => {
     event.preventDefault();
@@ -30,7 +35,7 @@ function begin() {
   addEventListener("hashchange", () => { if (location.hash.includes("token=")) { takeToken(); leave(); enter(); } });
   document.addEventListener("visibilitychange", () => { // connections are few: who is not looked at has none
     if (document.hidden) leave();
-    else if (net.token) enter();
+    else if (net.token && !state.over) enter();
   });
   wireLogs();
   wirePage();
@@ -93,7 +98,7 @@ function podIs(row) {
   const trouble = pod.metadata.annotations?.["initsup.dev/degraded"] ?? "";
   $("trouble").textContent = trouble;
   $("trouble").hidden = !trouble;
-  for (const id of ["stop", "restart-all"]) $(id).disabled = Boolean(pod.metadata.deletionTimestamp) || /Succeeded|Failed/.test(status.phase);
+  for (const id of ["stop", "restart-all"]) $(id).disabled = Boolean(pod.metadata.deletionTimestamp) || isDone();
   if (isNew) {
     rows.clear();
     $("rows").replaceChildren();
@@ -107,15 +112,24 @@ function podIs(row) {
   noteLog();
 }
 
+/** It was deleted, or has ended by itself; initsup goes, too, after its last words. */
 function podIsGone() {
+  if (state.over) return;
   state.over = true;
-  $("status").textContent = "Ended";
-  $("status").dataset.look = "";
+  if (!isDone() || state.pod.metadata.deletionTimestamp) {
+    $("status").textContent = "Ended";
+    $("status").dataset.look = "";
+  }
   $("link").textContent = "";
   for (const button of document.querySelectorAll("#stop, #restart-all, button.again")) button.disabled = true;
+  for (const row of rows.values()) showUsage(row, null);
+  showFacts();
+  showStates();
   soon();
+  setTimeout(() => { if (state.over) leave(); }, LAST_WORDS);
 }
 
+const isDone = () => /Succeeded|Failed/.test(state.pod?.status.phase);
 const isReady = (pod) => pod.status.conditions?.some((one) => one.type === "Ready" && one.status === "True");
 
 function lookOf(text, ready) {
@@ -143,18 +157,30 @@ function showContainers(isNew) {
   const names = [...state.containers.keys()];
   if (isNew || (log.container !== ALL && !state.containers.has(log.container))) {
     const wanted = state.pod.metadata.annotations?.["kubectl.kubernetes.io/default-container"];
-    openLog(wanted ?? (names.length <= FEW ? ALL : state.pod.spec.containers[0].name));
+    openLog(wanted ?? (names.length <= TOGETHER ? ALL : state.pod.spec.containers[0].name));
   } else followLog();
   const list = $("containers");
   if (list.dataset.names !== names.join()) {
     list.dataset.names = names.join();
-    list.replaceChildren(...[...(names.length <= FEW ? [ALL] : []), ...names].map((name) => {
-      const button = el("button", { textContent: name || "All", title: name || "All containers", onclick: () => pick(name) });
-      button.dataset.name = name;
-      return button;
-    }));
+    const choices = [...(names.length <= TOGETHER ? [ALL] : []), ...names];
+    if (names.length <= CHIPS) list.replaceChildren(...choices.map(chip));
+    else list.replaceChildren(chooser(choices));
   }
   showPicked();
+}
+
+const titleOf = (name) => (name === ALL ? "All" : name);
+
+function chip(name) {
+  const button = el("button", { textContent: titleOf(name), title: titleOf(name), onclick: () => pick(name) });
+  button.dataset.name = name;
+  return button;
+}
+
+function chooser(names) {
+  const list = el("select", { onchange: () => pick(list.value) }, ...names.map((name) => el("option", { value: name, textContent: titleOf(name) })));
+  list.setAttribute("aria-label", "Container");
+  return list;
 }
 
 function pick(name) {
@@ -163,7 +189,10 @@ function pick(name) {
 }
 
 function showPicked() {
-  for (const button of $("containers").children) button.setAttribute("aria-pressed", String(button.dataset.name === log.container));
+  for (const one of $("containers").children) {
+    if (one.tagName === "SELECT") one.value = log.container;
+    else one.setAttribute("aria-pressed", String(one.dataset.name === log.container));
+  }
 }
 
 // -- the time line
@@ -200,7 +229,7 @@ function showStates() {
     const name = row.button.hidden ? "" : row.item.querySelector(".who button").textContent;
     if (!name) {
       const [ready, total] = String(state.cells.Ready).split("/");
-      showState(row, $("status").dataset.look, state.over ? "Ended" : `${ready} of ${total} ready`);
+      showState(row, $("status").dataset.look, state.over ? $("status").textContent : `${ready} of ${total} ready`);
       continue;
     }
     const status = state.containers.get(name);

@@ -10,6 +10,7 @@ const LEGEND = {
 };
 const rows = new Map(); // name → the elements of its row
 const SAMPLES = 40;
+const MANY = 18; // rows that fit into the page; more of them scroll by themselves
 
 const $ = (id) => document.getElementById(id);
 
@@ -37,6 +38,7 @@ function percent(fraction) {
 
 /** Show a chart. `pick` is called with the name of a container whose log is wanted, `again` with one to restart. */
 function showChart(chart, { pick, again }) {
+  $("chart").classList.toggle("many", chart.rows.length > MANY);
   showTicks(chart);
   const used = new Set();
   for (const [number, row] of chart.rows.entries()) {
@@ -191,9 +193,10 @@ function showUsage(row, cpu, memory) {
   row.samples = [...row.samples, cpu].slice(-SAMPLES);
   const most = Math.max(...row.samples, 0.02);
   const line = document.createElementNS(SVG, "polyline");
-  line.setAttribute("points", row.samples.map((one, at) => `${44 - 44 * (row.samples.length - 1 - at) / (SAMPLES - 1)},${17 - 15 * one / most}`).join(" "));
+  const step = 44 / Math.max(row.samples.length - 1, 1);
+  line.setAttribute("points", row.samples.map((one, at) => `${at * step},${17 - 15 * one / most}`).join(" "));
   const picture = document.createElementNS(SVG, "svg");
-  picture.style.visibility = row.samples.length > 5 ? "" : "hidden";
+  picture.style.visibility = row.samples.length > 3 ? "" : "hidden";
   picture.setAttribute("viewBox", "0 0 44 18");
   picture.setAttribute("aria-hidden", "true");
   picture.append(line);
