@@ -41,11 +41,11 @@ text{font:13px system-ui,sans-serif;fill:var(--ink)}.soft,.tick{fill:var(--soft)
 .title{font-size:20px;font-weight:600}.name{font-weight:500}.rule{stroke:var(--line)}.paper{fill:var(--paper)}
 .track{fill:var(--track)}.starting{fill:var(--starting)}.running{fill:var(--running)}.ready{fill:var(--ready)}
 .stopping{fill:var(--stopping)}.back-off{fill:url(#hatch)}.failing{fill:var(--bad)}.hatch{stroke:var(--wait)}
-.pin{stroke:var(--paper);stroke-width:1.5}.pin.done{fill:var(--ready)}.pin.failed{fill:var(--bad)}
+.pin{stroke:var(--paper);stroke-width:1.5}.pin.done{stroke:var(--ready);stroke-width:3;fill:var(--paper)}.pin.failed{fill:var(--bad)}
 .pin.ended{fill:var(--stopping)}.pin.probe,.pin.hook{fill:var(--wait)}.pin.asked{fill:var(--ask)}
 """
 _SHAPES = {
-    "done": "M-5 0a5 5 0 1 0 10 0a5 5 0 1 0-10 0z",
+    "done": "M-4 0a4 4 0 1 0 8 0a4 4 0 1 0-8 0z",
     "ended": "M-4.5-4.5h9v9h-9z",
     "failed": "M-5-2.5L-2.5-5 0-2.5 2.5-5 5-2.5 2.5 0 5 2.5 2.5 5 0 2.5-2.5 5-5 2.5-2.5 0z",
     "probe": "M0-5.5L5.5 4.5h-11z",

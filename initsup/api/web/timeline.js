@@ -39,6 +39,8 @@ function percent(fraction) {
 /** Show a chart. `pick` is called with the name of a container whose log is wanted, `again` with one to restart. */
 function showChart(chart, { pick, again }) {
   $("chart").classList.toggle("many", chart.rows.length > MANY);
+  const longest = Math.max(...chart.rows.slice(1).map((row) => row.name.length));
+  $("chart").style.setProperty("--name", `${Math.min(Math.max(longest * 8.5 + 58, 120), 290)}px`);
   showTicks(chart);
   const used = new Set();
   for (const [number, row] of chart.rows.entries()) {
