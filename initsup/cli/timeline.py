@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from argparse import Namespace
 
-    from initsup.cli.arguments import Parser
+    from initsup.cli.parser import Parser
     from initsup.core.chart import Chart, Row
 
 FORMS = ("text", "svg", "html", "json")

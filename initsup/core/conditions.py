@@ -17,7 +17,7 @@ Clock = Callable[[float], str]
 
 
 def truths(plan: Plan, facts: Facts, are_ready: bool | None = None) -> dict[str, bool]:
-    """Which pod conditions hold. `are_ready`: whether all containers are, where that is known without a look at each."""
+    """Which pod conditions hold. `are_ready`: whether all containers are, where that is known already."""
     over = is_down(facts)
     cut_short = facts.stop is not None and facts.stop.why in ("deadline", "evicted")
     ready = not over and not cut_short and (_are_ready(plan, facts) if are_ready is None else are_ready)
