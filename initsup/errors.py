@@ -18,6 +18,10 @@ class InitsupError(Exception):
     exit_code = 1
 
 
+BEST_EFFORT = "--best-effort does without it"
+"""The hint about a promise of isolation or safety that cannot be kept."""
+
+
 class UsageError(InitsupError):
     """A verb, an option or an argument is wrong."""
 

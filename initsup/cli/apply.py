@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from initsup.cli.arguments import state_dir
+from initsup.cli.arguments import overrides, state_dir
 from initsup.cli.parser import Parser
 
 
@@ -12,6 +12,7 @@ def arguments(parser: Parser) -> None:
     """Define the options of `apply`."""
     parser.add_argument("files", nargs="+", metavar="FILE", help="manifest in YAML, JSON or TOML; - is stdin")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="set a supervisor setting")
+    parser.flag("--best-effort", help="as for run: do without promises of isolation or safety that cannot be kept")
     parser.add_argument("--state-dir", metavar="DIR", help="the pod's state directory")
     parser.flag("--replace", help="end the pod gracefully and start the new one, under the same initsup")
     parser.examples("""
@@ -30,7 +31,7 @@ def apply(args: Namespace) -> int:
     from initsup.api import client
     from initsup.load.read import load
 
-    asked = load(args.files, args.set)
+    asked = load(args.files, overrides(args))
     name = asked.pod.metadata.name
     place = state_dir(args, name)
     manifest = msgspec.json.decode(msgspec.json.encode(asked))

@@ -29,6 +29,15 @@ def add_pod(parser: Parser) -> None:
     add_state_dir(parser)
 
 
+def overrides(args: argparse.Namespace) -> list[str]:
+    """What the options say about the settings, as `KEY=VALUE`."""
+    found = list(args.set)
+    for option, setting in (("console", "console.format"), ("listen", "listen")):
+        if getattr(args, option, None):
+            found.append(f"{setting}={getattr(args, option)}")
+    return [*found, "bestEffort=true"] if args.best_effort else found
+
+
 def pod_name(words: Sequence[str]) -> str | None:
     """The pod that the words name: `web`, `pod/web`, `pod web`; None for "the only one". Raises UsageError."""
     named, rest = split_pod(words)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from initsup.errors import UsageError
+from initsup.errors import InvalidManifest, UsageError
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
     from initsup.cli.parser import Parser
+    from initsup.errors import Problem
+    from initsup.load.notes import Note
+    from initsup.spec.manifest import Manifest
 
 
 def arguments(parser: Parser) -> None:
@@ -23,21 +26,24 @@ initsup check pod.yaml secrets.yaml
 
 # What can this place give to a pod: mounts, limits, users?
 initsup check --here
+
+# Can it give what this pod asks for?
+initsup check --here pod.yaml
 """)
     parser.add_argument("files", nargs="*", metavar="FILE", help="files that make up one pod; - is stdin")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="set a supervisor setting")
-    parser.flag("--here", help="print what this place can give to pods and what not, and why")
+    parser.flag("--best-effort", help="as for run: do without promises of isolation or safety that cannot be kept")
+    parser.flag("--here", help="can this place give what the pod asks for; without FILE, what can it give at all")
     parser.flag("-q", "--quiet", help="say nothing when all is well")
 
 
 def check(args: Namespace) -> int:
     """Print `FILE: ok` and what to know about it. Raises InvalidManifest with all problems."""
-    code = _here(quiet=args.quiet) if args.here else 0
     if args.files:
-        _check(args)
-    elif not args.here:
+        return _check(args)
+    if not args.here:
         raise UsageError("give the files of a pod, or --here\nSee 'initsup check --help' for usage.")
-    return code
+    return _here(quiet=args.quiet)
 
 
 def _here(*, quiet: bool) -> int:
@@ -53,15 +59,36 @@ def _here(*, quiet: bool) -> int:
     return int(any(one.fatal for one in found))
 
 
-def _check(args: Namespace) -> None:
+def _check(args: Namespace) -> int:
+    from initsup.cli.arguments import overrides
     from initsup.load.notes import notes
     from initsup.load.read import load
 
-    manifest = load(args.files, args.set)
+    manifest = load(args.files, overrides(args))
+    lacking = [f"not given here: {one._replace(hint='')}" for one in _lacking(args, manifest)] if args.here else []
     if args.quiet:
-        return
+        return 0
     for file in args.files:
         print(f"{file}: ok")
-    for note in notes(manifest):
-        about = ": ".join(part for part in (note.path, note.text) if part)
-        print(f"{note.effect if note.effect.endswith('here') else note.effect + ' here'}: {about}")
+    print("".join(f"{line}\n" for line in (*lacking, *(_line(note) for note in notes(manifest)))), end="")
+    return 0
+
+
+def _lacking(args: Namespace, manifest: Manifest) -> list[Problem]:
+    """The promises that this place cannot keep. Raises InvalidManifest if there are any, but for best effort."""
+    from initsup.api.client import places
+    from initsup.cli.arguments import overrides
+    from initsup.load.read import located
+    from initsup.node.promises import broken
+    from initsup.node.survey import way_of_volumes
+
+    found = broken(manifest, way_of_volumes(places(), manifest.settings.volumes.mode)[0])
+    if found and not manifest.settings.best_effort:
+        raise InvalidManifest(located(found, args.files, overrides(args)))
+    return found
+
+
+def _line(note: Note) -> str:
+    if note.effect == "refused":
+        return f"{note.path}: {note.text}"
+    return f"{note.effect} here: " + ": ".join(part for part in (note.path, note.text) if part)

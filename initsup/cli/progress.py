@@ -125,7 +125,8 @@ def _subject(notice: Notice) -> str:
 def _changes(plan: Plan, facts: Facts, member: Member, old: ContainerFacts, new: ContainerFacts) -> list[str]:
     """What has become of a container."""
     lines = []
-    if new.attempt > old.attempt and not isinstance(new.state, Waiting):
+    end = _exit(new)
+    if new.attempt > old.attempt and not isinstance(new.state, Waiting) and (end is None or end.started_at is not None):
         lines.append(f"{member.name}: started{_step(plan, member)}{_again(new)}")
     if isinstance(new.state, Exited) and new.state.exit is not _exit(old):
         lines.append(f"{member.name}: {_ended(new.state.exit)}{_then(facts, member, new)}")

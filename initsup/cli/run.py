@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from initsup import __version__
 from initsup.api.files import API_SOCKET, KUBECONFIG, SOCKET
+from initsup.cli.arguments import overrides
 from initsup.cli.spare import spare_imports
 from initsup.cli.state import StateDir, open_state_dir
-from initsup.errors import InitsupError
+from initsup.errors import InitsupError, InvalidManifest
 from initsup.node.ground import require
 from initsup.node.handover import REHEARSAL, read, take_from_environment
 from initsup.node.leftovers import claim
@@ -91,6 +92,10 @@ def run(args: Namespace) -> int:
                 place.clear()
             code, asked = _supervise(asked, place, sentinel, lambda: _load(args), kept)
             kept = None
+    except InvalidManifest as problem:
+        from initsup.load.read import located
+
+        raise InvalidManifest(located(problem.problems, args.files, overrides(args))) from None
     finally:
         place.close()
         if sentinel is not None:
@@ -101,14 +106,7 @@ def run(args: Namespace) -> int:
 def _load(args: Namespace) -> Manifest:
     from initsup.load.read import load
 
-    overrides = list(args.set)
-    if args.console:
-        overrides.append(f"console.format={args.console}")
-    if args.listen:
-        overrides.append(f"listen={args.listen}")
-    if args.best_effort:
-        overrides.append("bestEffort=true")
-    return load(args.files, overrides)
+    return load(args.files, overrides(args))
 
 
 def _supervise(
@@ -135,6 +133,8 @@ def _supervise(
         engine = Engine(planned, node, journal, node.where, host=os.uname().nodename)
         node.on_dump = lambda: _dump(engine)
         node.on_reload = lambda: _reload(engine, node, load)
+        if kept is None and asked.settings.best_effort:
+            _say_what_is_missing(asked, node)
         if kept is not None:
             engine.resume(kept.engine)
             node.console.say(f"goes on as version {__version__}")
@@ -145,6 +145,14 @@ def _supervise(
         return _run(engine, node, place, sentinel, kept), engine.successor
     finally:
         node.close()
+
+
+def _say_what_is_missing(asked: Manifest, node: HostNode) -> None:
+    """With best effort, what no place can give; of what this place cannot give the node has told."""
+    from initsup.load.notes import done_without
+
+    for one in done_without(asked):
+        node.console.say(f"{one.path}: {one.message}")
 
 
 def _observers(engine: Engine, node: HostNode, *, resumed: bool) -> list[Any]:

@@ -15,6 +15,7 @@ import msgspec
 
 from initsup.errors import Problem
 from initsup.spec.base import Base
+from initsup.spec.pod import PodSpec
 from initsup.spec.units import parse_duration, value
 
 from .document import Document
@@ -106,9 +107,12 @@ class _Walk:
 
     def _elsewhere(self, name: str, kind: type[msgspec.Struct]) -> str:
         """Where an unknown field would be known, above or below; "" if nowhere."""
+        if self.document.is_toml and name in ("supervisor", "configMaps", "secrets"):
+            return f"write [{name}]"
         for outer in reversed(self.above[:-1]):
             if name in (field.encode_name for field in msgspec.structs.fields(outer)):
-                return f"it is a field of {outer.__name__}, further out"
+                top = self.document.is_toml and outer is PodSpec
+                return f"it is a field of {outer.__name__}, {'above all tables' if top else 'further out'}"
         for field in msgspec.structs.fields(kind):
             for inner in _structs(field.type):
                 if name in (deeper.encode_name for deeper in msgspec.structs.fields(inner)):

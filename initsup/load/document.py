@@ -50,6 +50,11 @@ class Document(msgspec.Struct):
     lost: list[str] = []
 
     @property
+    def is_toml(self) -> bool:
+        """Whether it is a pod whose spec is the top level of a file."""
+        return (("spec",), ()) in self.moves
+
+    @property
     def kind(self) -> str:
         """The object's kind, empty if it has none."""
         kind = self.body.get("kind")

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from initsup.errors import BEST_EFFORT
 from initsup.spec.base import Base, to_dict
 
 
@@ -48,7 +49,7 @@ class Findings(list[Finding]):
     def refused(self, path: str, kind: str) -> None:
         """A field of the type `kind` promises isolation or safety that nobody has here, unless that is accepted."""
         if not self.best_effort:
-            self.append(Finding(path, _join(NOT_HERE, _why_not(path, kind)), "bestEffort runs without it"))
+            self.append(Finding(path, _join(NOT_HERE, _why_not(path, kind)), BEST_EFFORT))
 
     def unavailable(self, path: str, kind: str) -> None:
         """A field of the type `kind` asks for something that containers wait for, and that never comes here."""

@@ -75,6 +75,17 @@ def read(paths: Sequence[str], overrides: Sequence[str] = ()) -> Manifest:
     return reading.manifest
 
 
+def located(found: list[Problem], paths: Sequence[str], overrides: Sequence[str] = ()) -> list[Problem]:
+    """Problems of the pod that were found elsewhere, each with its line, if the files can be read once more."""
+    if "-" in paths:
+        return found
+    try:
+        pod = _reading(paths, overrides).pod
+    except InvalidManifest:
+        return found
+    return _in_order([pod.problem(one.path, one.message, one.hint) for one in found], paths)
+
+
 def _in_order(problems: list[Problem], paths: Sequence[str]) -> list[Problem]:
     """In the order of the input, each once."""
     order = {path: index for index, path in enumerate(paths)}

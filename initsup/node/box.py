@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec.structs import replace
 
-from initsup.core.plan import Member, Plan
+from initsup.core.plan import Member, Plan, plan
 from initsup.core.qos import container_needs, pod_needs, qos_class
 from initsup.core.report import Where
+from initsup.errors import Problem
 from initsup.node import env, termination
 from initsup.node.failures import CannotRun, SpawnError
 from initsup.node.fields import Context
@@ -40,11 +41,12 @@ from initsup.node.limits import (
 from initsup.node.logs import Pump
 from initsup.node.machine import Machine
 from initsup.node.mounts import KeptMounts, Mounts, View
-from initsup.node.promises import broken
+from initsup.node.promises import broken, reduced
 from initsup.node.reaper import Reaper
 from initsup.node.spawn import Launch, spawn
 from initsup.node.tree import Forest, KeptForest, Tree
 from initsup.node.volumes import KeptVolumes, Volumes
+from initsup.spec.manifest import Manifest
 from initsup.spec.pod import Container
 from initsup.spec.settings import ImageMapping
 
@@ -336,7 +338,7 @@ class Boxes:
     ) -> None:
         _become_reaper()
         _raise_descriptor_limit(len(plan.members) * _FDS_EACH + _FDS_MORE)
-        self.plan = plan
+        plan = self.plan = _feasible(plan)
         self.reaper = reaper
         self.pump = pump
         self.cwd = _directory()
@@ -423,7 +425,7 @@ class Boxes:
 
     def take_over(self, plan: Plan) -> None:
         """Go on with a changed manifest. Raises CannotMount when a volume cannot be written."""
-        self.plan = plan
+        plan = self.plan = _feasible(plan)
         self.images.take_over(plan.asked.settings)
         self.mounts.take_over(plan.asked)
         for name, member in plan.members.items():
@@ -441,19 +443,19 @@ class Boxes:
         """An instance has ended."""
         self._pod_cgroups().discard(cgroup)
 
-    def broken_promises(self) -> list[str]:
-        """What the pod asks for and this place cannot give. The volumes' place is only opened if that matters."""
-        spec = self.plan.pod.spec
+    def broken_promises(self, asked: Manifest) -> list[Problem]:
+        """What a pod asks for and this place cannot give. The volumes' place is only opened if that matters."""
+        spec = asked.pod.spec
         needs_mounts = (
             spec.volumes
             or spec.host_aliases
-            or self.images.any_archive
+            or any(mapping.archive for mapping in asked.settings.images.values())
             or any(
-                m.spec.security_context and m.spec.security_context.read_only_root_filesystem
-                for m in self.plan.members.values()
+                one.security_context and one.security_context.read_only_root_filesystem
+                for one in (*spec.init_containers, *spec.containers)
             )
         )
-        return broken(self.plan.asked, self.volumes.space.way if needs_mounts else "")
+        return broken(asked, self.volumes.space.way if needs_mounts else None)
 
     def not_enforced(self) -> list[str]:
         """Limits of the manifest that do not hold here, each with the reason."""
@@ -520,6 +522,12 @@ class Boxes:
         finally:
             os.close(self.null)
         return []
+
+
+def _feasible(asked: Plan) -> Plan:
+    """What is left of a plan when promises that cannot be kept do not count."""
+    manifest = reduced(asked.asked)
+    return asked if manifest is asked.asked else plan(manifest)
 
 
 def _nobody_waits(code: int) -> None:

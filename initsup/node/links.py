@@ -51,7 +51,9 @@ def _problems(manifest: Manifest, container: Container) -> list[str]:
     kinds = {volume.name: volume for volume in manifest.pod.spec.volumes}
     for index, mount in enumerate(container.volume_mounts):
         volume = kinds.get(mount.name)
-        if mount.read_only and volume is not None and not is_read_only(volume):
+        if volume is not None and volume.image is not None:
+            found.append(f"volumeMounts[{index}]: to leave the files of an image as they are {_NEED}")
+        elif mount.read_only and volume is not None and not is_read_only(volume):
             found.append(f"volumeMounts[{index}].readOnly: {_NEED}")
     return found
 

@@ -1,68 +1,84 @@
 """What a pod is promised and this place cannot keep: isolation, identity, safety. Found before anything starts.
 
-Silence would be the worst answer, so each is an error, unless the settings say `bestEffort`.
+Silence would be the worst answer, so each is an error, unless the settings say `bestEffort`. What can be kept in no
+place is refused with the manifest (`initsup.load.check`).
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import TypeVar
 
+from msgspec.structs import replace
+
+from initsup.errors import BEST_EFFORT, Problem
 from initsup.node import links
 from initsup.node.identity import CAPABILITIES
+from initsup.node.space import Way
 from initsup.spec.manifest import Manifest
 from initsup.spec.pod import Container, PodSecurityContext, PodSpec, SecurityContext
 
-_NO_PROFILE = "no such profile can be applied to plain processes here"
+C = TypeVar("C", PodSecurityContext, SecurityContext)
 
 
-def broken(manifest: Manifest, way: str) -> list[str]:
-    """A line for each promise, beginning with the field. `way` is how volumes get to containers (`space.Way`)."""
+def broken(manifest: Manifest, way: Way | None) -> list[Problem]:
+    """The promises, with their fields. `way` is how volumes get to containers, None: that does not matter."""
     spec = manifest.pod.spec
-    found = [*_of_pod(spec)]
+    found = [f"spec.securityContext.{line}" for line in _only_root(spec.security_context)]
     for field, containers in (("initContainers", spec.init_containers), ("containers", spec.containers)):
         for index, container in enumerate(containers):
-            found += [f"spec.{field}[{index}].{line}" for line in _of_container(spec, container)]
-    return found + (links.problems(manifest) if way == "link" else [])
+            found += [f"spec.{field}[{index}].{line}" for line in _of_container(spec, container, way)]
+    if way == "link":
+        found += links.problems(manifest)
+    return [Problem(path, text, BEST_EFFORT) for path, _, text in (line.partition(": ") for line in found)]
 
 
-def _of_pod(spec: PodSpec) -> Iterator[str]:
-    for line in _of_context(spec.security_context):
-        yield f"spec.securityContext.{line}"
-    if spec.host_users is False:
-        yield "spec.hostUsers: containers have the users of this host"
-    if spec.runtime_class_name:
-        yield f"spec.runtimeClassName: containers are plain processes, not under {spec.runtime_class_name}"
-    if spec.security_context.sysctls:
-        yield "spec.securityContext.sysctls: they would change the whole host"
+def reduced(manifest: Manifest) -> Manifest:
+    """With `bestEffort` and without root: the same without the users and groups that cannot be had."""
+    if not manifest.settings.best_effort or os.geteuid() == 0:
+        return manifest
+    spec = manifest.pod.spec
+    fields = {
+        name: tuple(
+            one if one.security_context is None else replace(one, security_context=_own_ids(one.security_context))
+            for one in containers
+        )
+        for name, containers in (("init_containers", spec.init_containers), ("containers", spec.containers))
+    }
+    context = _own_ids(spec.security_context)
+    own = {os.getegid(), *os.getgroups()}
+    context = replace(
+        context,
+        fs_group=context.fs_group if context.fs_group in own else None,
+        supplemental_groups=tuple(group for group in context.supplemental_groups if group in own),
+    )
+    return replace(manifest, pod=replace(manifest.pod, spec=replace(spec, security_context=context, **fields)))
 
 
-def _of_container(spec: PodSpec, container: Container) -> Iterator[str]:
+def _own_ids(context: C) -> C:
+    user = context.run_as_user if context.run_as_user == os.geteuid() else None
+    group = context.run_as_group if context.run_as_group in {os.getegid(), *os.getgroups()} else None
+    return replace(context, run_as_user=user, run_as_group=group)
+
+
+def _of_container(spec: PodSpec, container: Container, way: Way | None) -> Iterator[str]:
     context = container.security_context
-    if context is None:
-        return
-    for line in _of_context(context):
-        yield f"securityContext.{line}"
-    missing = _missing_capabilities(context)
-    if missing:
-        yield f"securityContext.capabilities.add: initsup itself lacks {', '.join(missing)}"
-
-
-def _of_context(context: PodSecurityContext | SecurityContext) -> Iterator[str]:
-    profile = context.seccomp_profile
-    if profile is not None and profile.type != "Unconfined":
-        yield f"seccompProfile: {_NO_PROFILE}"
-    armor = context.app_armor_profile
-    if armor is not None and armor.type != "Unconfined":
-        yield f"appArmorProfile: {_NO_PROFILE}"
-    if context.se_linux_options is not None:
-        yield f"seLinuxOptions: {_NO_PROFILE}"
-    if os.geteuid() != 0:
-        yield from _only_root(context)
+    if context is not None:
+        for line in _only_root(context):
+            yield f"securityContext.{line}"
+        if missing := _missing_capabilities(context):
+            yield f"securityContext.capabilities.add: initsup itself lacks {', '.join(missing)}"
+    host_paths = {volume.name for volume in spec.volumes if volume.host_path is not None}
+    for index, mount in enumerate(container.volume_mounts if way == "user" else ()):
+        if mount.mount_propagation == "Bidirectional" and mount.name in host_paths:
+            yield f"volumeMounts[{index}].mountPropagation: mounts in a user namespace do not reach the host"
 
 
 def _only_root(context: PodSecurityContext | SecurityContext) -> Iterator[str]:
     """What nobody but root can give."""
+    if os.geteuid() == 0:
+        return
     me = f"initsup runs as user {os.geteuid()} and cannot become another"
     groups = {os.getegid(), *os.getgroups()}
     if context.run_as_user not in (None, os.geteuid()):

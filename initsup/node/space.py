@@ -61,8 +61,10 @@ class Space:
         self.way: Way = "link" if self.base is None else "mount" if isinstance(self.maker, Excursion) else "user"
         self.root = self.inside if self.base is None else f"/proc/self/fd/{self.base.directory}"
         if self.base is None:
-            # Containers that run as other users go through here by links; they cannot list it.
-            os.chmod(self.inside, 0o711)
+            # Containers that run as other users go through here by links; they cannot list it, and all else in the
+            # state directory is for its owner only.
+            for directory in (self.inside, *((state,) if os.geteuid() == 0 else ())):
+                os.chmod(directory, 0o711)
 
     def _open(self, shared: dict[str, str]) -> None:
         def fill() -> None:

@@ -7,12 +7,15 @@ import resource
 import sys
 import tempfile
 from collections.abc import Iterator
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from initsup.node import ground, leftovers, sentinel
 from initsup.node.mountinfo import file_system
+
+if TYPE_CHECKING:
+    from initsup.node.space import Way
 
 Answer = Literal["yes", "partly", "no"]
 
@@ -101,19 +104,27 @@ def _few(names: list[str]) -> str:
 
 
 def _volumes(places: list[str]) -> Finding:
+    try:
+        way, refusal = way_of_volumes(places)
+    except OSError as problem:
+        return Finding("volumes", "no", str(problem))
+    why = f" (mounts: {refusal})" if refusal else ""
+    return Finding("volumes", "partly" if way == "link" else "yes", _WAYS[way] + why)
+
+
+def way_of_volumes(places: list[str], mode: str = "auto") -> tuple[Way, str]:
+    """How volumes get to containers here, and why mounts are not permitted (empty: they are). Raises OSError."""
     from initsup.node.failures import CannotMount
     from initsup.node.space import Space
 
     base = next((os.path.dirname(place) for place in places if _can_be_made(place)), None)
-    try:
-        with tempfile.TemporaryDirectory(dir=base) as directory:
-            space = Space(directory, "auto", {})
-            way, refusal = space.way, space.refusal
-            space.close()
-    except (OSError, CannotMount) as problem:
-        return Finding("volumes", "no", str(problem))
-    why = f" (mounts: {refusal})" if refusal else ""
-    return Finding("volumes", "partly" if way == "link" else "yes", _WAYS[way] + why)
+    with tempfile.TemporaryDirectory(dir=base) as directory:
+        try:
+            space = Space(directory, mode, {})
+        except CannotMount as problem:
+            return "link", problem.message
+        space.close()
+        return space.way, space.refusal
 
 
 def _secrets() -> Finding:

@@ -137,6 +137,16 @@ ROWS = [
         8,
         "it is a field of PodSpec, further out",
     ),
+    row(
+        "a field that is further out", "a.toml", TOML + "hostNetwork = true\n", 4, "field of PodSpec, above all tables"
+    ),
+    row(
+        "settings in a container",
+        "a.toml",
+        TOML + "supervisor.bestEffort = true\n",
+        4,
+        "unknown field, write [supervisor]",
+    ),
     row("a field that is further in", "a.yaml", POD + "    mountPath: /x\n", 8, "it belongs into volumeMounts"),
     row("a field that nobody knows", "a.yaml", POD + "    zzz: 1\n", 8, "spec.containers[0].zzz: unknown field"),
     row(

@@ -17,6 +17,7 @@ from initsup.node.failures import CannotCreate
 from initsup.spec.manifest import ConfigMap, Manifest, Secret
 from initsup.spec.pod import Container, HostAlias, SecurityContext
 from initsup.spec.settings import ImageMapping
+from initsup.spec.volume import ImageVolumeSource, Volume
 from tests.node.world import (
     World,
     as_user,
@@ -34,6 +35,7 @@ pytestmark = pytest.mark.real
 MAPS = {"cm": ConfigMap(data={"one": "1"})}
 SECRETS = {"s": Secret(data={"k": b"v"})}
 USER = 1000
+IMAGE = Volume(name="i", image=ImageVolumeSource(reference="i"))
 
 
 def container(*mounts: Any, name: str = "c", **more: Any) -> Container:
@@ -158,6 +160,21 @@ def test_links_to_volumes(linked: Any, tmp_path: Path) -> None:
     assert not (tmp_path / "new").exists()
 
 
+def test_links_lead_other_users_to_the_volumes(home: Path) -> None:
+    mounts = (mount("v", f"{home}/v"), mount("cm", f"{home}/cm"))
+    state = home / "state"
+    state.mkdir(mode=0o700)
+    made = manifest(container(*mounts), volumes=(empty_dir(), config_volume()), config_maps=MAPS, mode="link")
+    world = World(made, str(state))
+    world.volumes.prepare()
+    try:
+        assert world.sh(f"cat {home}/cm/one; echo x > {home}/v/f; cat {home}/v/f; ls {state}", uid=USER) == (
+            f"1x\nls: cannot open directory '{state}': Permission denied\nexit 2\n"
+        )
+    finally:
+        world.remove()
+
+
 def test_what_was_there_comes_back(linked: Any, tmp_path: Path) -> None:
     (tmp_path / "full").mkdir()
     (tmp_path / "full/page").write_text("old")
@@ -276,6 +293,12 @@ NEED = "needs mounts, which are not permitted here"
             [container()], {"host_aliases": (HostAlias(ip="::1"),)}, [f"spec.hostAliases: {NEED}"], id="host aliases"
         ),
         pytest.param(
+            [container(mount("i", "/x"))],
+            {},
+            [f"spec.containers[0].volumeMounts[0]: to leave the files of an image as they are {NEED}"],
+            id="an image's files",
+        ),
+        pytest.param(
             [container(mount("v", "/x"), image="i")],
             {"images": {"i": ImageMapping(rootfs="/r")}},
             [f"spec.containers[0].volumeMounts: an image with a rootfs {NEED}"],
@@ -296,7 +319,7 @@ NEED = "needs mounts, which are not permitted here"
     ],
 )
 def test_problems(containers: list[Container], spec: Any, expected: list[str]) -> None:
-    assert links.problems(manifest(*containers, volumes=(empty_dir(), config_volume()), **spec)) == expected
+    assert links.problems(manifest(*containers, volumes=(empty_dir(), config_volume(), IMAGE), **spec)) == expected
 
 
 def test_what_links_cannot_give_is_an_error_unless_best_effort(linked: Any, tmp_path: Path) -> None:

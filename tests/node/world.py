@@ -33,6 +33,7 @@ def manifest(
     images: dict[str, ImageMapping] | None = None,
     inherit: tuple[str, ...] = (),
     mode: str = "auto",
+    best_effort: bool = False,
     **spec: Any,
 ) -> Manifest:
     """A manifest with these containers."""
@@ -43,7 +44,9 @@ def manifest(
         ),
         config_maps=config_maps or {},
         secrets=secrets or {},
-        settings=SupervisorConfiguration(images=images or {}, inherit_env=inherit, volumes=VolumeSettings(mode=mode)),
+        settings=SupervisorConfiguration(
+            images=images or {}, inherit_env=inherit, volumes=VolumeSettings(mode=mode), best_effort=best_effort
+        ),
     )
 
 

@@ -29,6 +29,12 @@ command = ["touch", "WITNESS"]
 JSON = """\
 {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "bad"},
 "spec": {"containers": [{"name": "c", "command": ["touch", "WITNESS"]}]"""
+READ_ONLY = """\
+volumeMounts = [{ name = "v", mountPath = "/nowhere/v", readOnly = true }] #!
+volumes = [{ name = "v" }]
+[supervisor]
+volumes.mode = "link"
+"""
 BOMB = "\n".join(["a0: &a0 [x]"] + [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)])
 
 
@@ -92,6 +98,14 @@ ROWS = [
     pod("two volumes of one name", "  volumes:\n  - {name: v}\n  - {name: v} #!", "spec.volumes[1].name"),
     pod("a size that is none", "  volumes:\n  - name: v\n    emptyDir: {sizeLimit: big} #!", "sizeLimit"),
     pod("a probe without a handler", "    readinessProbe: {periodSeconds: 1} #!", "readinessProbe"),
+    pod("a system call filter", "    securityContext: {seccompProfile: {type: RuntimeDefault}} #!", "--best-effort"),
+    pod(
+        "an image of files that is nowhere",
+        "  volumes:\n  - {name: v, image: {reference: a:1}} #!",
+        "no image is pulled",
+    ),
+    pod("a volume of a cluster", "  volumes: [{name: v, persistentVolumeClaim: {claimName: c}}] #!", "use hostPath"),
+    toml("mounts where there are none", READ_ONLY, "needs mounts", "--best-effort"),
     toml("an unknown setting", '[supervisor]\ncolour = "red" #!', "colour"),
     toml("a duration that is none", '[supervisor.crashLoopBackOff]\nmaxPeriod = "soon" #!', "maxPeriod"),
 ]
@@ -136,6 +150,11 @@ def test_what_cannot_be_read(tmp_path: Path, name: str) -> None:
         pytest.param(
             "  restartPolicy: Sometimes\n  volumes: [{name: V}]\n", ("restartPolicy", "volumes[0].name"), id="values"
         ),
+        pytest.param(
+            "    comand: [sh]\n  hostUsers: false\n  volumes: [{name: V}]\n",
+            ("containers[0].comand", "hostUsers", "volumes[0].name"),
+            id="fields, values, and what cannot be given",
+        ),
     ],
 )
 def test_all_problems_are_told_at_once(tmp_path: Path, added: str, paths: tuple[str, ...]) -> None:
@@ -145,3 +164,23 @@ def test_all_problems_are_told_at_once(tmp_path: Path, added: str, paths: tuple[
     assert done.returncode == 2
     for path in paths:
         assert f"spec.{path}: " in done.stderr
+
+
+def test_a_place_that_cannot_give_it_is_told_of_before(tmp_path: Path) -> None:
+    file = tmp_path / "pod.toml"
+    file.write_text(f"{TOML}securityContext.readOnlyRootFilesystem = true\n[supervisor]\nvolumes.mode = 'link'\n")
+    said = "spec.containers[0].securityContext.readOnlyRootFilesystem: needs mounts, which are not permitted here"
+    assert cli("check", str(file)).stdout.startswith(f"{file}: ok\n")
+    done = cli("check", "--here", str(file))
+    assert (done.returncode, done.stderr) == (2, f"{file}:4: {said}, --best-effort does without it\n")
+    done = cli("check", "--here", "--best-effort", str(file))
+    assert done.stdout.splitlines()[:2] == [f"{file}: ok", f"not given here: {said}"]
+
+
+def test_best_effort_runs_and_says_what_it_does_without(tmp_path: Path) -> None:
+    file = tmp_path / "pod.yaml"
+    file.write_text(POD.replace("WITNESS", str(tmp_path / "witness")) + "  hostUsers: false\n  restartPolicy: Never\n")
+    done = cli("run", str(file), "--best-effort", "--state-dir", str(tmp_path / "state"))
+    assert done.returncode == 0
+    assert "initsup: spec.hostUsers: cannot be given here: containers have the users of" in done.stderr
+    assert (tmp_path / "witness").exists()

@@ -1,0 +1,99 @@
+"""What a place cannot keep is said with the field, and with best effort it is done without."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from initsup.node.promises import broken, reduced
+from initsup.node.space import Way
+from initsup.spec.base import to_dict
+from initsup.spec.pod import Capabilities, Container, PodSecurityContext, SecurityContext
+from tests.node.world import as_user, manifest, mount, need_root, say
+
+pytestmark = pytest.mark.real
+
+OTHER = "initsup runs as user 1000 and cannot become another"
+
+
+def container(*mounts: Any, **context: Any) -> Container:
+    return Container(name="c", volume_mounts=mounts, security_context=SecurityContext(**context))
+
+
+def pod(**context: Any) -> PodSecurityContext:
+    return PodSecurityContext(**context)
+
+
+def as_1000(work: Callable[[], object]) -> list[str]:
+    """The lines that something prints as user 1000 of group 1000."""
+    need_root()
+    return as_user(1000, work).splitlines()
+
+
+@pytest.mark.parametrize(
+    ("one", "context", "said"),
+    [
+        pytest.param(
+            container(run_as_user=5), {}, [f"spec.containers[0].securityContext.runAsUser: {OTHER}"], id="user"
+        ),
+        pytest.param(container(run_as_user=1000, run_as_group=1000), {}, [], id="its own user"),
+        pytest.param(container(), {"run_as_group": 5}, [f"spec.securityContext.runAsGroup: {OTHER}"], id="group"),
+        pytest.param(container(), {"fs_group": 5}, [f"spec.securityContext.fsGroup: {OTHER}"], id="group of volumes"),
+        pytest.param(
+            container(),
+            {"supplemental_groups": (1000, 5)},
+            [f"spec.securityContext.supplementalGroups: {OTHER}"],
+            id="further groups",
+        ),
+        pytest.param(
+            container(capabilities=Capabilities(add=("NET_ADMIN", "CAP_CHOWN"))),
+            {},
+            ["spec.containers[0].securityContext.capabilities.add: initsup itself lacks NET_ADMIN, CHOWN"],
+            id="capabilities",
+        ),
+        pytest.param(container(capabilities=Capabilities(drop=("ALL",))), {}, [], id="fewer capabilities"),
+    ],
+)
+def test_what_only_root_can_give(one: Container, context: dict[str, Any], said: list[str]) -> None:
+    made = manifest(one, security_context=pod(**context))
+    found = as_1000(lambda: [say(problem) for problem in broken(made, None)])
+    assert found == [f"{line}, --best-effort does without it" for line in said]
+
+
+def test_root_can_give_it() -> None:
+    need_root()
+    one = container(run_as_user=5, capabilities=Capabilities(add=("CHOWN",)))
+    assert broken(manifest(one, security_context=pod(fs_group=5)), "mount") == []
+
+
+@pytest.mark.parametrize(("way", "count"), [("user", 1), ("mount", 0), (None, 0)])
+def test_no_mount_gets_out_of_a_user_namespace(way: Way | None, count: int) -> None:
+    from initsup.spec.volume import HostPathVolumeSource, Volume
+
+    volume = Volume(name="v", host_path=HostPathVolumeSource(path="/x"))
+    one = container(mount("v", "/v", mount_propagation="Bidirectional"), privileged=True)
+    found = [problem.path for problem in broken(manifest(one, volumes=(volume,)), way)]
+    assert found == ["spec.containers[0].volumeMounts[0].mountPropagation"] * count
+
+
+def test_best_effort_does_without_other_users() -> None:
+    made = manifest(
+        container(run_as_user=5, run_as_group=1000, run_as_non_root=True),
+        security_context=pod(run_as_group=5, fs_group=5, supplemental_groups=(5, 1000)),
+        best_effort=True,
+    )
+    found = as_1000(lambda: say(to_dict(reduced(made).pod.spec, defaults=False)))
+    assert found == [
+        "{'containers': [{'name': 'c', 'securityContext': {'runAsGroup': 1000, 'runAsNonRoot': True}}], "
+        "'securityContext': {'supplementalGroups': [1000]}}"
+    ]
+
+
+def test_nothing_is_done_without_unless_it_must() -> None:
+    one = container(run_as_user=5)
+    assert reduced(manifest(one)).pod.spec.containers == (one,)
+    if os.geteuid() == 0:
+        assert reduced(manifest(one, best_effort=True)).pod.spec.containers == (one,)
