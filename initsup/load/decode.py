@@ -92,11 +92,13 @@ class _Walk:
         for name, inner in given.items():
             at = f"{path}.{name}" if path else name
             if name not in fields:
-                meant = _meant(name, list(fields))
+                elsewhere = self._elsewhere(name, kind)
+                meant = "" if elsewhere else _meant(name, list(fields))
+                hint = f"did you mean {meant}?" if meant else elsewhere
                 if not meant or meant in given or meant in clean:
-                    self.lose(at, "unknown field", f"did you mean {meant}?" if meant else self._elsewhere(name, kind))
+                    self.lose(at, "unknown field", hint)
                     continue
-                self.problem(at, "unknown field", f"did you mean {meant}?")
+                self.problem(at, "unknown field", hint)
                 self.document.rename(at, at.removesuffix(name) + meant)
                 name, at = meant, at.removesuffix(name) + meant
             found = self.value(inner, fields[name].type, at)

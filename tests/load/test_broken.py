@@ -147,6 +147,9 @@ ROWS = [
         4,
         "unknown field, write [supervisor]",
     ),
+    row(
+        "a pod's field that looks like a container's", "a.toml", TOML + "volumes = []\n", 4, "PodSpec, above all tables"
+    ),
     row("a field that is further in", "a.yaml", POD + "    mountPath: /x\n", 8, "it belongs into volumeMounts"),
     row("a field that nobody knows", "a.yaml", POD + "    zzz: 1\n", 8, "spec.containers[0].zzz: unknown field"),
     row(

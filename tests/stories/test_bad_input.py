@@ -31,7 +31,8 @@ JSON = """\
 "spec": {"containers": [{"name": "c", "command": ["touch", "WITNESS"]}]"""
 READ_ONLY = """\
 volumeMounts = [{ name = "v", mountPath = "/nowhere/v", readOnly = true }] #!
-volumes = [{ name = "v" }]
+[[volumes]]
+name = "v"
 [supervisor]
 volumes.mode = "link"
 """
