@@ -41,11 +41,12 @@ def explain(args: Namespace) -> int:
     path = _full(args.field)
     support, inner = find(path)
     parent, _, name = path.rpartition(".")
-    print("\n".join(_head(path, name, _type_in(find(parent)[1], name) if parent else "")))
+    print("\n".join(_head(path, name, find(parent)[1] if parent else None)))
     print("DESCRIPTION:")
     print("\n".join(_wrap(support.meaning, 4)))
-    if support.effect != "same":
-        print("\n".join(["", *_wrap(_here(support), 4)]))
+    if parent:
+        print("\nHERE:")
+        print("\n".join(_wrap(": ".join(filter(None, (support.effect, support.note))), 4)))
     if inner is not None:
         print("\nFIELDS:")
         print("\n".join(_tree(inner, 2, ()) if args.recursive else _fields(inner)))
@@ -67,18 +68,18 @@ def fields_of(field: str) -> list[str]:
 def _full(field: str) -> str:
     """The path from the object: `containers.env` → `pod.spec.containers.env`. Raises UsageError if there is none."""
     from initsup.errors import UsageError
-    from initsup.load.notes import explain as find
 
     steps = [step for step in field.replace("[]", "").split(".") if step] or ["pod"]
     if steps[0] in ("pods", "po", "Pod"):
         steps[0] = "pod"
     starts: tuple[list[str], ...] = ([], ["pod"], ["pod", "spec"])
     start = next((start for start in starts if _exists([*start, steps[0]])), [])
-    try:
-        find(".".join([*start, *steps]))
-    except KeyError as problem:
-        raise UsageError(f'field "{problem.args[0]}" does not exist in {field!r}{_hint(problem.args[0])}') from None
-    return ".".join([*start, *steps])
+    found = start
+    for step in steps:
+        if not _exists([*found, step]):
+            raise UsageError(_no_field(step, found))
+        found = [*found, step]
+    return ".".join(found)
 
 
 def _exists(steps: list[str]) -> bool:
@@ -91,20 +92,51 @@ def _exists(steps: list[str]) -> bool:
     return True
 
 
-def _hint(word: str) -> str:
-    from difflib import get_close_matches
-
+def _no_field(name: str, above: list[str]) -> str:
+    """What to say about a field that does not exist, and where to look."""
+    from initsup.load.notes import explain as find
     from initsup.load.support import table
 
-    close = get_close_matches(word, {name for fields in table().values() for name in fields}, 1)
-    return f", did you mean {close[0]}?" if close else ""
+    inner = find(".".join(above))[1]
+    place = ".".join(above) or "pod"
+    if inner is None:
+        return f'field "{name}" does not exist: {place} has no fields'
+    from difflib import get_close_matches
+
+    if deeper := _below(inner, name):
+        hint = f"did you mean {place}.{deeper}?"
+    elif close := get_close_matches(name, table()[inner.__name__], 1):
+        hint = f"did you mean {close[0]}?"
+    else:
+        hint = f"'initsup explain {place}' lists what does"
+    return f'field "{name}" does not exist in {place}, {hint}'
 
 
-def _head(path: str, name: str, kind: str) -> list[str]:
-    is_pod = path.startswith("pod")
+def _below(kind: type[msgspec.Struct], name: str) -> str:
+    """The shortest way down to a field of that name; "" if there is none. Containers come before init containers."""
+    from initsup.load.notes import inner_type
+
+    todo: list[tuple[type[msgspec.Struct], str]] = [(kind, "")]
+    seen = {kind}
+    for outer, way in todo:
+        for found, field_type, _ in _sorted(outer):
+            if found == name:
+                return way + found
+            inner = inner_type(field_type)
+            if inner is not None and inner not in seen:
+                seen.add(inner)
+                todo.append((inner, f"{way}{found}."))
+    return ""
+
+
+def _head(path: str, name: str, above: type[msgspec.Struct] | None) -> list[str]:
+    is_pod = not path.lower().startswith("supervisor")
     lines = [f"KIND:       {'Pod' if is_pod else 'SupervisorConfiguration'}"]
-    lines.append(f"VERSION:    {'v1' if is_pod else 'initsup.dev/v1alpha1'}")
-    return [*lines, "", *([f"FIELD: {name} <{kind}>", ""] if kind else [])]
+    lines += [f"VERSION:    {'v1' if is_pod else 'initsup.dev/v1alpha1'}", ""]
+    for found, kind, default in _sorted(above) if above is not None else ():
+        if found == name:
+            lines += [f"FIELD: {name} <{type_name(kind)}>" + (f" (default: {default})" if default else ""), ""]
+    return lines
 
 
 def _fields(kind: type[msgspec.Struct]) -> Iterator[str]:
@@ -137,16 +169,18 @@ def _sorted(kind: type[msgspec.Struct]) -> list[tuple[str, Any, str]]:
     import msgspec
 
     fields = sorted(msgspec.structs.fields(kind), key=lambda field: field.encode_name)
-    return [(field.encode_name, field.type, _default(field.type, field.default)) for field in fields]
+    return [(field.encode_name, field.type, _default(field.encode_name, field.type, field.default)) for field in fields]
 
 
-def _default(field_type: Any, value: Any) -> str:
+def _default(name: str, field_type: Any, value: Any) -> str:
     """A default worth telling, as it is written in a file: not an empty or missing one."""
     from initsup.spec.units import format_duration, format_quantity
 
     if not isinstance(value, str | int | float) or value in ("", 0, False):
         return ""
     unit = unit_of(field_type)
+    if name == "defaultMode":
+        return f"{int(value):#o}".replace("0o", "0")
     if unit == "size":
         return format_quantity(f"{int(value) // 1024}Ki")
     return format_duration(float(value)) if unit == "duration" else str(value)
@@ -177,10 +211,6 @@ def type_name(field_type: Any) -> str:
         kinds = {type_name(part) for part in parts if part is not NoneType}
         return kinds.pop() if len(kinds) == 1 else "IntOrString" if kinds == {"integer", "string"} else "Object"
     return str(getattr(field_type, "__name__", "Object"))
-
-
-def _type_in(kind: type[msgspec.Struct] | None, name: str) -> str:
-    return next((type_name(t) for found, t, _ in _sorted(kind) if found == name), "") if kind is not None else ""
 
 
 def _here(support: Support) -> str:

@@ -177,7 +177,7 @@ PodSecurityContext
 ~ supplementalGroupsPolicy: Merge adds the groups that /etc/group has for the user, Strict does not. | /etc/group is
     this host's, unless the container has a root of its own
 = fsGroup: The group that owns the volumes; all containers are in it.
-! sysctls: Kernel parameters of the pod's namespaces. | the kernel parameters are the whole host's: set them there
+! sysctls: Kernel parameters of the pod's namespaces. | they are the whole host's: set them there
 = fsGroupChangePolicy: OnRootMismatch leaves a volume alone whose top directory fits already.
 ! seccompProfile: Which system calls are allowed. | no seccomp profile is applied to plain processes; give the type
     Unconfined, or leave it out

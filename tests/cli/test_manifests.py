@@ -115,8 +115,14 @@ def test_explain_a_field(initsup: Initsup) -> None:
         pytest.param("containers.stdin", "FIELD: stdin <boolean>", id="a truth value"),
         pytest.param("containers[].livenessProbe.tcpSocket.port", "FIELD: port <IntOrString>", id="a port"),
         pytest.param("containers.resources.limits", "FIELD: limits <map[string]Quantity>", id="quantities"),
-        pytest.param("supervisor.crashLoopBackOff.maxPeriod", "FIELD: maxPeriod <duration>", id="a duration"),
-        pytest.param("supervisor.containerLogMaxSize", "FIELD: containerLogMaxSize <Quantity>", id="a size"),
+        pytest.param(
+            "supervisor.crashLoopBackOff.maxPeriod", "FIELD: maxPeriod <duration> (default: 5m0s)", id="a duration"
+        ),
+        pytest.param(
+            "supervisor.containerLogMaxSize", "FIELD: containerLogMaxSize <Quantity> (default: 10Mi)", id="a size"
+        ),
+        pytest.param("volumes.secret.defaultMode", "FIELD: defaultMode <integer> (default: 0644)", id="a mode"),
+        pytest.param("spec.containers", "KIND:       Pod", id="the kind, without pod"),
         pytest.param("supervisor", "KIND:       SupervisorConfiguration", id="the settings"),
         pytest.param("pod", "KIND:       Pod", id="the pod"),
     ],
@@ -128,9 +134,10 @@ def test_explain_finds(initsup: Initsup, field: str, shown: str) -> None:
 
 
 def test_explain_tells_what_is_different_here(initsup: Initsup) -> None:
-    assert "    No effect here: " in initsup("explain", "nodeSelector").out
-    assert "    Differs here: " in initsup("explain", "containers.volumeMounts.mountPath").out
-    assert " here: " not in initsup("explain", "containers.command").out
+    assert initsup("explain", "nodeSelector").out.endswith("\nHERE:\n    no effect: there is one node\n")
+    assert "\nHERE:\n    differs: only this container" in initsup("explain", "containers.volumeMounts.mountPath").out
+    assert "\nHERE:\n    refused: they are the whole host's" in initsup("explain", "securityContext.sysctls").out
+    assert initsup("explain", "containers.command").out.endswith("\nHERE:\n    same\n")
 
 
 def test_explain_defaults_with_units(initsup: Initsup) -> None:
@@ -153,9 +160,13 @@ def test_explain_everything(initsup: Initsup) -> None:
 @pytest.mark.parametrize(
     ("field", "problem"),
     [
-        ("containers.comand", "field \"comand\" does not exist in 'containers.comand', did you mean command?"),
-        ("containers.command.x", "field \"x\" does not exist in 'containers.command.x'"),
-        ("zzz", "field \"zzz\" does not exist in 'zzz'"),
+        ("containers.comand", 'field "comand" does not exist in pod.spec.containers, did you mean command?'),
+        (
+            "livenessProbe",
+            'field "livenessProbe" does not exist in pod, did you mean pod.spec.containers.livenessProbe?',
+        ),
+        ("containers.command.x", 'field "x" does not exist: pod.spec.containers.command has no fields'),
+        ("zzz", "field \"zzz\" does not exist in pod, 'initsup explain pod' lists what does"),
     ],
 )
 def test_explain_a_field_that_is_not_there(initsup: Initsup, field: str, problem: str) -> None:
