@@ -8,6 +8,7 @@ image. ConfigMaps, Secrets, labels and annotations may change freely: volumes sh
 from __future__ import annotations
 
 from collections.abc import Iterator
+from posixpath import commonprefix
 from typing import Any
 
 import msgspec
@@ -36,12 +37,12 @@ class Change(msgspec.Struct, frozen=True):
 def compare(old: Manifest, new: Manifest) -> Change:
     """Compare two manifests of the same pod."""
     forbidden = [
-        f"metadata.{field}: Invalid value: {_short(getattr(new.pod.metadata, field))}: field is immutable"
+        f"metadata.{field}: Invalid value: {_short(_text(getattr(new.pod.metadata, field)))}: field is immutable"
         for field in ("name", "namespace")
         if getattr(old.pod.metadata, field) != getattr(new.pod.metadata, field)
     ]
     forbidden += [
-        f"{path}: {_short(before)} → {_short(after)}"
+        f"{path}: {_around(before, after)} → {_around(after, before)}"
         for path, before, after in _differences(old.pod.spec, new.pod.spec, "spec")
         if not _may_change(path, before, after)
     ]
@@ -87,6 +88,17 @@ def _differences(old: Any, new: Any, path: str) -> Iterator[tuple[str, Any, Any]
         yield path, old, new
 
 
-def _short(value: Any) -> str:
-    text = msgspec.json.encode(value).decode()
+def _around(value: Any, other: Any) -> str:
+    """A value, of a long one the part in which it differs from the other and a little of what is before that."""
+    text = _text(value)
+    same = len(commonprefix([text, _text(other)]))
+    start = same - 10 if same > 30 else 0
+    return ("..." if start else "") + _short(text[start:])
+
+
+def _short(text: str) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _text(value: Any) -> str:
+    return msgspec.json.encode(value).decode()

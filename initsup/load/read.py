@@ -16,7 +16,7 @@ from initsup.spec.settings import API_VERSION, SupervisorConfiguration
 from .decode import decode, unknown_field
 from .document import Document, malformed
 from .source import documents
-from .workload import VERSIONS, WORKLOADS, template
+from .workload import OTHER_KINDS, VERSIONS, WORKLOADS, template
 
 _EXPECTED = "expected a Pod, or a workload such as a Deployment or a Job"
 
@@ -138,10 +138,10 @@ def _check_kind(document: Document, problems: list[Problem]) -> None:
     elif kind in VERSIONS and version != VERSIONS[kind]:
         message = f'Unsupported value: "{version}": supported values: "{VERSIONS[kind]}"'
         problems.append(document.problem("apiVersion", message))
-    elif kind not in VERSIONS and version in ("v1", API_VERSION):
-        message, hint = unknown_field(kind, list(VERSIONS))
-        if hint and (version == API_VERSION or kind.lower() in (known.lower() for known in VERSIONS)):
-            problems.append(document.problem("kind", "unknown kind", hint))
+    elif kind not in VERSIONS and (
+        version == API_VERSION or (version == "v1" and kind.removesuffix("List") not in OTHER_KINDS)
+    ):
+        problems.append(document.problem("kind", "unknown kind", unknown_field(kind, list(VERSIONS))[1]))
 
 
 def _pod_document(

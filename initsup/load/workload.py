@@ -53,6 +53,12 @@ VERSIONS = {
 }
 """The kinds that mean something here."""
 
+OTHER_KINDS = (
+    "Binding", "ComponentStatus", "Endpoints", "Event", "LimitRange", "Namespace", "Node", "PersistentVolume",
+    "PersistentVolumeClaim", "PodTemplate", "ResourceQuota", "Service", "ServiceAccount", "",
+)  # fmt: skip
+"""The other kinds of v1 (core/v1), which mean nothing here; and a plain List."""
+
 
 def template(document: Document, problems: list[Problem]) -> tuple[Document, tuple[str, ...]]:
     """The pod of a workload, and the names of the workload's own fields, which have no effect here."""

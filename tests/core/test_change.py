@@ -72,9 +72,15 @@ def test_what_may_change(old: Pod, new: Pod, restart: list[str]) -> None:
         ),
         pytest.param(
             pod(container(), container("b", working_dir="/" + "x" * 57)),
-            pod(container(), container("b", working_dir="/" + "x" * 58)),
-            f'spec.containers[1].workingDir: "/{"x" * 57}" → "/{"x" * 55}...',
+            pod(container(), container("b", working_dir="/y" + "x" * 57)),
+            f'spec.containers[1].workingDir: "/{"x" * 57}" → "/y{"x" * 54}...',
             id="values of more than 60 characters are cut",
+        ),
+        pytest.param(
+            pod(container(), container("b", working_dir="/" + "x" * 57 + "/before")),
+            pod(container(), container("b", working_dir="/" + "x" * 57 + "/after")),
+            'spec.containers[1].workingDir: ...xxxxxxxxx/before" → ...xxxxxxxxx/after"',
+            id="long values are shown from where they differ",
         ),
         pytest.param(
             of(tolerations=(Toleration(key="k"),)),

@@ -91,6 +91,13 @@ ROWS = [
     row("no version", "a.yaml", "kind: Pod\nspec: {}\n", 1, "apiVersion: Required value, write v1"),
     row("another version", "a.yaml", "kind: Pod\napiVersion: v2\n", 2, 'apiVersion: Unsupported value: "v2"'),
     row("a kind in small letters", "a.yaml", "apiVersion: v1\nkind: pod\n", 2, "kind: unknown kind, did you mean Pod?"),
+    row(
+        "a kind that is misspelt",
+        "a.yaml",
+        POD + "---\nkind: Secre\napiVersion: v1\n",
+        9,
+        "unknown kind, did you mean Secret?",
+    ),
     row("only a Service", "a.yaml", "apiVersion: v1\nkind: Service\nmetadata: {name: s}\n", 0, "found only Service s"),
     row("two pods", "a.yaml", POD + "---\n" + POD.replace("p}", "q}"), 9, "2 pods in one input: Pod p, Pod q"),
     row(
