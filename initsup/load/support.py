@@ -94,8 +94,9 @@ PodSpec
 ~ shareProcessNamespace: Whether containers see each other's processes. | they always do
 = securityContext: Identity and privileges of all containers.
 - imagePullSecrets: Secrets for the image registry. | no image is pulled
-~ hostname: The pod's host name. | only `$HOSTNAME` says so: containers have this host's name
-- subdomain: The pod's DNS domain. | containers have this host's name
+~ hostname: The pod's host name. | where namespaces can be had, else only `$HOSTNAME` says so; if empty, containers have
+    this host's name
+- subdomain: The pod's DNS domain. | there is no cluster domain
 - affinity: Which nodes the pod prefers. | there is one node
 - schedulerName: Who finds a node for the pod. | there is one node
 - tolerations: Taints of nodes that the pod accepts. | there is one node
@@ -109,7 +110,7 @@ PodSpec
 - preemptionPolicy: Whether other pods may be evicted for this one. | there is one node
 - overhead: What the runtime itself takes. | containers are plain processes
 - topologySpreadConstraints: How pods are spread over nodes. | there is one node
-- setHostnameAsFQDN: Whether the host name has its domain. | containers have this host's name
+- setHostnameAsFQDN: Whether the host name has its domain. | there is no cluster domain
 = os: The operating system; must be linux.
 ! hostUsers: Whether users are those of the host; false gives the pod users of its own. | containers have the users
     of the place that initsup runs in

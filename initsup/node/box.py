@@ -286,6 +286,7 @@ class Box:
             cwd=directory or ("/" if root else boxes.cwd),
             mount_namespace=mount_namespace,
             user_namespace=user_namespace,
+            uts_namespace=self._view.uts,
             root=self._view.root,
             identity=identity,
             cgroups=self._cgroup.procs if self._cgroup is not None else (),

@@ -208,6 +208,12 @@ def complete(
     return result
 
 
+def own_host_name(pod: Pod) -> str:
+    """The name that the host has for the pod's containers; "" for its real one: nobody asked for another."""
+    named = pod.spec.hostname or pod.spec.hostname_override
+    return hostname(pod) if named and not pod.spec.host_network else ""
+
+
 def hostname(pod: Pod) -> str:
     """The pod's host name: `hostnameOverride`, `hostname` or its own name, at most 63 characters."""
     name = pod.spec.hostname_override or pod.spec.hostname or pod.metadata.name

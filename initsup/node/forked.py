@@ -125,6 +125,8 @@ def _write(path: str, data: bytes) -> None:
 def _enter_view(launch: Launch) -> None:
     if launch.user_namespace is not None:
         syscalls.setns(launch.user_namespace, syscalls.CLONE_NEWUSER)
+    if launch.uts_namespace is not None:
+        syscalls.setns(launch.uts_namespace, syscalls.CLONE_NEWUTS)
     if launch.mount_namespace is not None:
         syscalls.setns(launch.mount_namespace, syscalls.CLONE_NEWNS)
     if launch.root is not None:

@@ -1,4 +1,4 @@
-"""/etc/hosts for pods with hostAliases.
+"""/etc/hosts for pods with hostAliases, or with a host name of their own.
 
 The network is the host's, so this is what kubelet makes for pods with hostNetwork (kubelet_pods.go,
 nodeHostsFileContent): the host's own file, and the aliases behind it.
@@ -12,9 +12,14 @@ PATH = "/etc/hosts"
 _HEADER = "# Kubernetes-managed hosts file (host network).\n"
 _ALIASES = "\n# Entries added by HostAliases.\n"
 
+LOOPBACK = "127.0.0.1"
+"""The pod's own address, by which it finds itself."""
 
-def content(own: str, aliases: tuple[HostAlias, ...]) -> str:
-    """The file, `own` being the host's."""
+
+def content(own: str, aliases: tuple[HostAlias, ...], named: HostAlias | None = None) -> str:
+    """The file, `own` being the host's, `named` the pod's own name."""
+    if named is not None:
+        own = f"{own.rstrip()}\n{named.ip}\t{named.hostnames[0]}\n"
     lines = [f"{alias.ip}\t" + "\t".join(alias.hostnames) + "\n" for alias in aliases]
     return _HEADER + own + ((_ALIASES + "".join(lines)) if lines else "")
 

@@ -18,7 +18,7 @@ from initsup.node import hosts, rootfs, syscalls, termination
 from initsup.node.beneath import open_beneath, remove_tree
 from initsup.node.binds import HOSTS_FILE, TERMINATION_LOG, Bind
 from initsup.node.cover import cover, drop_old_root, make
-from initsup.node.env import CONFIG_ERROR, Lookup, image_mapping
+from initsup.node.env import CONFIG_ERROR, Lookup, image_mapping, own_host_name
 from initsup.node.failures import CannotCreate
 from initsup.node.handover import Parcel
 from initsup.node.links import ARCHIVE_NEEDS_MOUNTS, KeptLinks, Links
@@ -27,7 +27,7 @@ from initsup.node.mountinfo import make_read_only, make_root_read_only
 from initsup.node.namespaces import Namespaces
 from initsup.node.volumes import Volumes
 from initsup.spec.manifest import Manifest
-from initsup.spec.pod import Container
+from initsup.spec.pod import Container, HostAlias
 
 _WRITABLE = ("/dev", "/proc", "/sys")
 """What a read-only root file system leaves as it is: these are file systems of their own in every container."""
@@ -44,12 +44,14 @@ class View(msgspec.Struct, frozen=True):
     """How a container sees the file system.
 
     `namespaces` are descriptors to enter in that order, none for the host's own view; `inode` is the number of the
-    mount namespace, 0 for the host's. `root` is a directory to change the root to, None: no need. `termination_log` is
-    the file of its last words, from initsup's own point of view; None when there is none.
+    mount namespace, 0 for the host's. `uts` is a descriptor of the UTS namespace, None for the host's. `root` is a
+    directory to change the root to, None: no need. `termination_log` is the file of its last words, from initsup's own
+    point of view; None when there is none.
     """
 
     namespaces: tuple[int, ...] = ()
     inode: int = 0
+    uts: int | None = None
     root: str | None = None
     termination_log: str | None = None
 
@@ -132,8 +134,9 @@ class Mounts:
 
     def _plan(self, container: Container, variables: Mapping[str, str]) -> list[Bind]:
         binds = planning.of_volumes(container, self._volumes, variables)
-        aliases = self._manifest.pod.spec.host_aliases
-        if aliases and not any(bind.target == HOSTS_FILE for bind in binds):
+        pod = self._manifest.pod
+        has_own = pod.spec.host_aliases or own_host_name(pod)
+        if has_own and not any(bind.target == HOSTS_FILE for bind in binds):
             self._write_hosts()
             binds.append(Bind(HOSTS_FILE, f"{self._state}/etc-hosts", HOSTS_FILE, directory=False))
         if container.termination_message_path:
@@ -159,7 +162,9 @@ class Mounts:
         if self._has_hosts:
             return
         path = f"{self._state}/etc-hosts"
-        text = hosts.content(hosts.host_file(), self._manifest.pod.spec.host_aliases)
+        pod = self._manifest.pod
+        named = HostAlias(ip=hosts.LOOPBACK, hostnames=(name,)) if (name := own_host_name(pod)) else None
+        text = hosts.content(hosts.host_file(), pod.spec.host_aliases, named)
         try:
             with open(path, "w", encoding="utf-8", errors="surrogateescape") as file:
                 file.write(text)
@@ -201,7 +206,8 @@ class Mounts:
         except OSError as error:
             place = f" at {error.filename}" if error.filename else ""
             raise CannotCreate("RunContainerError", f"cannot make the mounts{place}: {_said(error)}") from None
-        view = View(namespaces.fds, namespaces.inode, None, log)
+        uts = space.base.uts if space.base is not None and space.base.uts != -1 else None
+        view = View(namespaces.fds, namespaces.inode, uts, None, log)
         return _Made(view, namespaces, binds, attempt, own_root=root is not None)
 
     def _termination_log_of(self, container: Container) -> str | None:

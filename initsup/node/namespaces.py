@@ -28,23 +28,25 @@ class Namespaces(msgspec.Struct, frozen=True):
 
     `fds` are to be entered in that order (setns(2)), the last is the mount namespace, and `inode` its number, by which
     the processes in it are known (/proc/PID/ns/mnt). The first `borrowed` of them belong to the namespaces that these
-    are copies of. `directory` is a descriptor (O_PATH) of a directory in there, or -1.
+    are copies of. `directory` is a descriptor (O_PATH) of a directory in there, or -1, and `uts` one of the UTS
+    namespace in which the host has a name of its own, or -1.
     """
 
     fds: tuple[int, ...]
     inode: int
     directory: int = -1
     borrowed: int = 0
+    uts: int = -1
 
     def handed_over(self, parcel: Parcel) -> Namespaces:
         """The same, to be kept open for a successor."""
-        for fd in (*self.fds, self.directory):
+        for fd in (*self.fds, self.directory, self.uts):
             parcel.keep(fd)
         return self
 
     def close(self) -> None:
         """Let go: what is mounted in there disappears with the last process."""
-        for fd in (*self.fds[self.borrowed :], self.directory):
+        for fd in (*self.fds[self.borrowed :], self.directory, self.uts):
             if fd != -1:
                 os.close(fd)
 
@@ -52,10 +54,11 @@ class Namespaces(msgspec.Struct, frozen=True):
 class Maker(Protocol):
     """A way to make namespaces and to work in them."""
 
-    def make(self, base: Namespaces | None, work: Work, directory: str = "") -> Namespaces:
+    def make(self, base: Namespaces | None, work: Work, directory: str = "", host_name: str = "") -> Namespaces:
         """A new mount namespace, a copy of `base` (None: initsup's own), after `work` was done in it.
 
-        Raises OSError where it is not permitted, and what `work` raises.
+        With `host_name`, also a UTS namespace of that name, if that can be had. Raises OSError where the mounts are
+        not permitted, and what `work` raises.
         """
 
     def within(self, base: Namespaces, work: Work, directory: str = "") -> int:
@@ -84,7 +87,7 @@ class Excursion:
             os.close(root)
             os.close(here)
 
-    def make(self, base: Namespaces | None, work: Work, directory: str = "") -> Namespaces:
+    def make(self, base: Namespaces | None, work: Work, directory: str = "", host_name: str = "") -> Namespaces:
         """See Maker."""
         made: list[int] = []
 
@@ -94,7 +97,8 @@ class Excursion:
             made.append(os.open(_OWN, os.O_RDONLY | os.O_CLOEXEC))
 
         place = self._go(base, fill, directory)
-        return Namespaces(fds=(made[0],), inode=os.fstat(made[0]).st_ino, directory=place)
+        uts = _named(host_name) if host_name else -1
+        return Namespaces(fds=(made[0],), inode=os.fstat(made[0]).st_ino, directory=place, uts=uts)
 
     def within(self, base: Namespaces, work: Work, directory: str = "") -> int:
         """See Maker."""
@@ -121,12 +125,15 @@ class Delegation:
     Only the own uid and gid exist in there, so all processes of the pod run as the user who started initsup.
     """
 
-    def make(self, base: Namespaces | None, work: Work, directory: str = "") -> Namespaces:
+    def make(self, base: Namespaces | None, work: Work, directory: str = "", host_name: str = "") -> Namespaces:
         """See Maker."""
 
         def fill() -> None:
             if base is None:
                 _new_user_namespace()
+                if host_name:
+                    syscalls.unshare(syscalls.CLONE_NEWUTS)
+                    syscalls.set_host_name(host_name)
             else:
                 _enter(base)
                 syscalls.unshare(syscalls.CLONE_NEWNS)
@@ -137,7 +144,8 @@ class Delegation:
             user = child.namespace("user") if base is None else base.fds[0]
             mount = child.namespace("mnt")
             place = child.directory(directory)
-            return Namespaces((user, mount), os.fstat(mount).st_ino, place, 0 if base is None else 1)
+            uts = child.namespace("uts") if host_name else -1
+            return Namespaces((user, mount), os.fstat(mount).st_ino, place, 0 if base is None else 1, uts)
         finally:
             child.end()
 
@@ -153,6 +161,22 @@ class Delegation:
             return child.directory(directory)
         finally:
             child.end()
+
+
+def _named(host_name: str) -> int:
+    """A UTS namespace of that name, -1 where there can be none. The calling thread goes there and back."""
+    home = os.open(f"{_OWN[:-3]}uts", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        syscalls.unshare(syscalls.CLONE_NEWUTS)
+    except OSError:
+        os.close(home)
+        return -1
+    try:
+        syscalls.set_host_name(host_name)
+        return os.open(f"{_OWN[:-3]}uts", os.O_RDONLY | os.O_CLOEXEC)
+    finally:
+        syscalls.setns(home, syscalls.CLONE_NEWUTS)
+        os.close(home)
 
 
 def _enter(base: Namespaces) -> None:
@@ -200,7 +224,7 @@ class _Child:
             _raise(answer)
 
     def namespace(self, kind: str) -> int:
-        """A descriptor of one of its namespaces, `user` or `mnt`."""
+        """A descriptor of one of its namespaces, `user`, `mnt` or `uts`."""
         return os.open(f"/proc/{self.pid}/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC)
 
     def directory(self, path: str) -> int:

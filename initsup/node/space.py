@@ -39,10 +39,11 @@ class Space:
 
     __slots__ = ("base", "inside", "maker", "refusal", "root", "way", "workshop")
 
-    def __init__(self, state: str, mode: str, shared: dict[str, str]) -> None:
+    def __init__(self, state: str, mode: str, shared: dict[str, str], host_name: str = "") -> None:
         """Open it below the directory `state`. `mode` is the setting `volumes.mode`: auto, mount or link.
 
         `shared` are host directories, by volume, whose mounts must reach the containers and the host both ways.
+        `host_name` is what containers shall find the host to be called, if that can be had (empty: what it is).
         Raises CannotMount when `mount` is wanted and not permitted, and OSError. `refusal` then says why not.
         """
         self.inside = os.path.abspath(f"{state}/volumes")
@@ -53,7 +54,7 @@ class Space:
         os.makedirs(self.inside, mode=0o700, exist_ok=True)
         if mode != "link":
             try:
-                self._open(shared)
+                self._open(shared, host_name)
             except OSError as error:
                 self.refusal = error.strerror or str(error)
         if mode == "mount" and self.base is None:
@@ -66,7 +67,7 @@ class Space:
             for directory in (self.inside, *((state,) if os.geteuid() == 0 else ())):
                 os.chmod(directory, 0o711)
 
-    def _open(self, shared: dict[str, str]) -> None:
+    def _open(self, shared: dict[str, str], host_name: str) -> None:
         def fill() -> None:
             clones = {name: syscalls.clone_mount(path) for name, path in shared.items()}
             # What the host mounts later arrives here, and nothing goes the other way.
@@ -81,7 +82,7 @@ class Space:
         # Root without the right to mount could still make a user namespace, but would lose its rights over the
         # host in there, such as that to listen on port 80.
         maker: Maker = Excursion() if os.geteuid() == 0 else Delegation()
-        self.base = maker.make(None, fill, self.inside)
+        self.base = maker.make(None, fill, self.inside, host_name)
         self.maker = maker
 
     def handed_over(self, parcel: Parcel) -> KeptSpace:

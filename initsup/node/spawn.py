@@ -49,6 +49,9 @@ class Launch(msgspec.Struct, frozen=True, kw_only=True):
     mount_namespace: int | None = None
     """Descriptor of the mount namespace to start in."""
 
+    uts_namespace: int | None = None
+    """Descriptor of the UTS namespace to start in; only with a mount namespace."""
+
     # From here on: whatever is set makes it the slow way.
     user_namespace: int | None = None
     """Descriptor of the user namespace to enter before the mount namespace."""
@@ -119,35 +122,40 @@ def _spawn_fast(launch: Launch) -> int:
 
 def _exec_inside(launch: Launch, namespace: int) -> int:
     own = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+    uts = None if launch.uts_namespace is None else os.open("/proc/self/ns/uts", os.O_RDONLY | os.O_CLOEXEC)
     root = os.open("/", _PLACE)
     try:
-        _enter(namespace)
+        _enter(namespace, launch.uts_namespace)
         try:
             return _exec(launch)
         finally:
-            _return(own, root)
+            _return(own, uts, root)
     finally:
-        os.close(own)
-        os.close(root)
+        for fd in (own, root, *(() if uts is None else (uts,))):
+            os.close(fd)
 
 
-def _enter(namespace: int) -> None:
+def _enter(namespace: int, uts: int | None) -> None:
     from initsup.node import syscalls
 
     try:
         syscalls.unshare(syscalls.CLONE_FS)  # a thread would share root and directory, which setns(2) refuses
         syscalls.setns(namespace, syscalls.CLONE_NEWNS)
+        if uts is not None:
+            syscalls.setns(uts, syscalls.CLONE_NEWUTS)
     except OSError as error:
         number = error.errno or 0
         raise SpawnError("setns", number, f"setns: {errno_text(number)}") from None
 
 
-def _return(namespace: int, root: int) -> None:
-    """To initsup's own namespace, or rather nowhere: it must not go on in a container's."""
+def _return(namespace: int, uts: int | None, root: int) -> None:
+    """To initsup's own namespaces, or rather nowhere: it must not go on in a container's."""
     from initsup.node import syscalls
 
     try:
         syscalls.setns(namespace, syscalls.CLONE_NEWNS)
+        if uts is not None:
+            syscalls.setns(uts, syscalls.CLONE_NEWUTS)
         os.fchdir(root)
         os.chroot(".")
     except OSError as error:

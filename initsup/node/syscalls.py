@@ -13,6 +13,7 @@ _libc_with_gil = ctypes.PyDLL(None, use_errno=True)
 
 CLONE_FS = 0x00000200
 CLONE_NEWNS = 0x00020000
+CLONE_NEWUTS = 0x04000000
 CLONE_NEWUSER = 0x10000000
 
 _PR_SET_PDEATHSIG = 1
@@ -78,6 +79,12 @@ def setns(fd: int, kind: int = 0) -> None:
 def unshare(flags: int) -> None:
     """Leave what is shared with other threads or processes (unshare(2))."""
     _checked(_libc.unshare(flags))
+
+
+def set_host_name(name: str) -> None:
+    """Name the host, for all in the same UTS namespace (sethostname(2))."""
+    text = name.encode()
+    _checked(_libc.sethostname(text, ctypes.c_size_t(len(text))))
 
 
 def fork() -> int:

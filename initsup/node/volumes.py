@@ -20,7 +20,7 @@ import msgspec
 from initsup.node import atomic, host_path
 from initsup.node.beneath import remove_tree
 from initsup.node.empty_dir import BadMedium, Medium, directory_mode, medium, mount_medium, usage
-from initsup.node.env import Lookup, image_mapping
+from initsup.node.env import Lookup, image_mapping, own_host_name
 from initsup.node.failures import CannotCreate, CannotMount
 from initsup.node.fields import Context
 from initsup.node.handover import Parcel
@@ -86,7 +86,8 @@ class Volumes:
         if self._space is None:
             try:
                 self._forget_others()
-                self._space = Space(self._state, self._manifest.settings.volumes.mode, self._shared_host_paths())
+                mode, name = self._manifest.settings.volumes.mode, own_host_name(self._manifest.pod)
+                self._space = Space(self._state, mode, self._shared_host_paths(), name)
             except OSError as error:
                 raise CannotMount("", f"cannot make {self._state}/volumes: {_said(error)}") from None
         return self._space

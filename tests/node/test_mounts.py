@@ -420,6 +420,31 @@ def test_the_host_stays_writable_beside_a_read_only_root(worlds: Any, tmp_path: 
     (tmp_path / "host").touch()
 
 
+# -- the host's name -------------------------------------------------------------------------------------------------
+
+NAME = {"hostname": "box", "host_aliases": (HostAlias(ip="10.1.2.3", hostnames=("a.example",)),)}
+
+
+def test_a_pod_may_have_a_host_name_of_its_own(worlds: Any) -> None:
+    own = os.uname().nodename
+    world = worlds(manifest(container(), container(name="d"), **NAME))
+    need_mounts(world)
+    for name in ("c", "d"):
+        assert world.sh("uname -n; tail -n 4 /etc/hosts", name) == (
+            "box\n127.0.0.1\tbox\n\n# Entries added by HostAliases.\n10.1.2.3\ta.example\n"
+        )
+    assert os.uname().nodename == own
+    with open("/etc/hosts") as file:
+        assert "a.example" not in file.read()
+
+
+@pytest.mark.parametrize("spec", [{}, {"hostname": "box", "host_network": True}], ids=["nobody asks", "host network"])
+def test_else_it_has_the_hosts(worlds: Any, spec: Any) -> None:
+    world = worlds(manifest(container(), **spec))
+    need_mounts(world)
+    assert world.sh("uname -n; cat /etc/hosts") == f"{os.uname().nodename}\n{Path('/etc/hosts').read_text()}"
+
+
 # -- images ----------------------------------------------------------------------------------------------------------
 
 

@@ -110,6 +110,13 @@ def test_a_read_only_root_of_a_user(home: Path) -> None:
     assert run_as_user(home, manifest(one, volumes=(empty_dir(),)), work).split() == ["1", "x"]
 
 
+def test_a_host_name_of_a_user(home: Path) -> None:
+    def work(world: World) -> None:
+        say(world.sh("uname -n; tail -n 1 /etc/hosts"))
+
+    assert run_as_user(home, manifest(container(), hostname="box"), work).split() == ["box", "127.0.0.1", "box"]
+
+
 def test_errors_come_through(home: Path) -> None:
     def work(world: World) -> None:
         try:

@@ -213,6 +213,17 @@ def test_view_of_a_mount_namespace(way: dict[str, Any], tmp_path: Path) -> None:
 
 
 @needs_root
+@ways
+def test_name_of_a_uts_namespace(way: dict[str, Any], tmp_path: Path) -> None:
+    own = os.uname().nodename
+    with namespace(tmp_path, "--uts") as holder, opened(*(f"/proc/{holder}/ns/{one}" for one in ("mnt", "uts"))) as fds:
+        subprocess.run(["nsenter", f"--uts=/proc/{holder}/ns/uts", "hostname", "other"], check=True)
+        inside: dict[str, Any] = {"mount_namespace": fds[0], "uts_namespace": fds[1], **way}
+        assert output_of("uname", "-n", env={"PATH": os.defpath}, **inside) == "other\n"
+    assert os.uname().nodename == own
+
+
+@needs_root
 def test_root_directory(tmp_path: Path) -> None:
     with namespace(tmp_path) as holder, opened(f"/proc/{holder}/ns/mnt") as (fd,):
         script = "mkdir -p bin && cp /bin/sh bin/ && ldd /bin/sh | grep -o '/[^ ]*' | xargs -I@ cp --parents @ ."

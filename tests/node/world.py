@@ -87,7 +87,7 @@ class World:
         view = self.mounts.current(name) or self.view(name)
 
         def enter() -> None:
-            for fd in view.namespaces:
+            for fd in (*view.namespaces, *(() if view.uts is None else (view.uts,))):
                 syscalls.setns(fd)
             if view.root is not None:
                 os.chroot(view.root)
