@@ -86,7 +86,7 @@ PodSpec
 - nodeSelector: Labels that the node must have. | there is one node
 ~ serviceAccountName: The account that the pod uses towards the API. | only its name is there, for env fieldRef
 ~ serviceAccount: Old name of serviceAccountName. | only its name is there, for env fieldRef
-- automountServiceAccountToken: Whether an API token is mounted. | there are no API tokens
+- automountServiceAccountToken: Whether an API token is mounted. | none is, whatever is said here
 ~ nodeName: The node that runs the pod. | the node is this host, whatever is said here
 ~ hostNetwork: Whether the host's network is used. | containers always use the network that initsup has
 ~ hostPID: Whether the host's processes are seen. | containers always see the processes that initsup sees
@@ -380,7 +380,8 @@ VolumeProjection
 = secret: Keys of a Secret.
 = downwardAPI: Fields of the pod.
 = configMap: Keys of a ConfigMap.
-- serviceAccountToken: A token for the API. | there are no API tokens
+~ serviceAccountToken: A token of the pod's account, renewed in time. | a stand-in: what it says is true, but nobody has
+    signed it, so that it opens nothing
 ! clusterTrustBundle: Certificates of the cluster. | there is no cluster
 ! podCertificate: A certificate for the pod. | there is no cluster
 SecretProjection
@@ -394,9 +395,9 @@ ConfigMapProjection
 DownwardAPIProjection
 = items: The files.
 ServiceAccountTokenProjection
-- audience: Who the token is for. | there are no API tokens
-- expirationSeconds: How long the token is valid. | there are no API tokens
-- path: The file's name. | there are no API tokens
+= audience: Who the token is for.
+= expirationSeconds: How long the token is valid; it is renewed at 80 percent of that, or after a day.
+= path: The file's name.
 ImageVolumeSource
 = reference: The image, a name in the settings' images.
 - pullPolicy: When the image is pulled. | no image is pulled

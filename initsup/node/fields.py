@@ -31,12 +31,17 @@ def pod_field(pod: Pod, path: str, context: Context) -> str:
         case "spec.nodeName":
             return pod.spec.node_name or context.machine.name
         case "spec.serviceAccountName":
-            return pod.spec.service_account_name or pod.spec.service_account or "default"
+            return service_account(pod)
         case "status.hostIP" | "status.podIP":
             return context.machine.ips[0]
         case "status.hostIPs" | "status.podIPs":
             return ",".join(context.machine.ips)
     return metadata_field(pod, path, context)
+
+
+def service_account(pod: Pod) -> str:
+    """The account that the pod uses towards the API."""
+    return pod.spec.service_account_name or pod.spec.service_account or "default"
 
 
 def metadata_field(pod: Pod, path: str, context: Context) -> str:

@@ -41,6 +41,7 @@ from initsup.node.logs import KeptOutput, Pump
 from initsup.node.place import HANGUP, STOPS, Signals
 from initsup.node.quota import Quota
 from initsup.node.reaper import Reaper
+from initsup.node.token import Renewal
 
 if TYPE_CHECKING:
     import anyio
@@ -54,6 +55,9 @@ HOOK_CUT_OFF = (False, "the container has ended")
 STRAY_ROUNDS = 40
 STRAY_PATIENCE = 0.05
 """Seconds that each round of the last clean-up waits for a child to end."""
+
+_VOLUME = "volume"
+"""How the troubles of volumes begin; no container has a name with a space."""
 
 Attempt = Callable[[], Coroutine[Any, Any, None]]
 
@@ -273,10 +277,16 @@ class HostNode:
     def take_over(self, plan: Plan) -> None:
         """Go on with a changed manifest."""
         self._plan = plan
+        self._update_volumes(lambda: self._boxes.take_over(plan))
+
+    def _update_volumes(self, update: Callable[[], None]) -> None:
+        """A volume that cannot be written keeps what it has until the next time."""
+        for key in [key for key in self._troubles if key.startswith(_VOLUME)]:
+            del self._troubles[key]
         try:
-            self._boxes.take_over(plan)
+            update()
         except CannotMount as problem:
-            self._troubles[problem.volume] = problem.message
+            self._troubles[f"{_VOLUME} {problem.volume}"] = problem.message
 
     def processes(self, container: str) -> list[int]:
         """The pids of all processes of a container, its main process first."""
@@ -314,9 +324,10 @@ class HostNode:
         """What the status tells of this host."""
         return self._boxes.where()
 
-    def watchers(self) -> list[Quota]:
+    def watchers(self) -> list[Quota | Renewal]:
         """Who must look at something from time to time."""
-        return [Quota(self._boxes.volumes)]
+        volumes = self._boxes.volumes
+        return [Quota(volumes), Renewal(volumes, lambda: self._update_volumes(volumes.renew_tokens))]
 
     def watch_sentinel(self, pid: int) -> None:
         """Say so when this child ends, which nobody should do to it."""

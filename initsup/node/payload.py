@@ -1,20 +1,20 @@
 """What the files of configMap, secret, downwardAPI and projected volumes hold.
 
 Sources: pkg/volume/{configmap,secret,downwardapi,projected}. There is no API server here that could issue service
-account tokens: a serviceAccountToken is 32 random bytes in hexadecimal, the same as long as the pod lives. It lets
-programs start that insist on the file, and nobody accepts it.
+account tokens; `initsup.node.token` says what stands in for them.
 """
 
 from __future__ import annotations
 
-import os
 import posixpath
+import time
 from collections.abc import Mapping
 
 import msgspec
 
 from initsup.node.failures import CannotMount
 from initsup.node.fields import Context, FieldError, metadata_field, resource_field
+from initsup.node.token import Token, issue
 from initsup.spec.manifest import Manifest
 from initsup.spec.pod import Pod
 from initsup.spec.volume import (
@@ -55,7 +55,8 @@ class Contents:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self.tokens: dict[tuple[str, str], bytes] = {}
+        self.tokens: dict[tuple[str, str], Token] = {}
+        """Those that are in use, by volume and path."""
 
     def of(self, manifest: Manifest, volume: Volume) -> Payload | None:
         """The files that `volume` must hold; None when it is of a kind that others fill. Raises CannotMount."""
@@ -77,6 +78,10 @@ class Contents:
             if problem := _problem(path):
                 raise CannotMount(volume.name, f"invalid path {path!r}: {problem}")
         return files
+
+    def forget_tokens(self, now: float) -> None:
+        """Those that are to be renewed at the wall time `now`: the next payloads have others."""
+        self.tokens = {key: token for key, token in self.tokens.items() if token.renew_at > now}
 
     def _downward(self, pod: Pod, items: tuple[DownwardAPIVolumeFile, ...], default_mode: int) -> Payload:
         files = {}
@@ -127,11 +132,11 @@ class Contents:
     def _token(self, pod: Pod, name: str, token: ServiceAccountTokenProjection, mode: int) -> Payload:
         key = (name, token.path)
         if key not in self.tokens:
-            self.tokens[key] = os.urandom(32).hex().encode()
+            self.tokens[key] = issue(pod, token, time.time())
         owner = _only_user(pod)
         if owner is not None or pod.spec.security_context.fs_group is not None:
             mode = TOKEN_MODE
-        return {posixpath.normpath(token.path): File(self.tokens[key], mode, owner)}
+        return {posixpath.normpath(token.path): File(self.tokens[key].data, mode, owner)}
 
 
 def _config_map(manifest: Manifest, source: ConfigMapVolumeSource | ConfigMapProjection, default_mode: int) -> Payload:

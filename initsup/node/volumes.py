@@ -14,6 +14,7 @@ Sources: pkg/volume/{emptydir,hostpath,configmap,secret,downwardapi,projected}, 
 from __future__ import annotations
 
 import os
+import time
 
 import msgspec
 
@@ -28,6 +29,7 @@ from initsup.node.memory_place import MemoryPlace
 from initsup.node.payload import Contents, Payload
 from initsup.node.space import KeptSpace, Space
 from initsup.node.syscalls import MS_SHARED, mount
+from initsup.node.token import Token
 from initsup.spec.base import wire_name
 from initsup.spec.manifest import Manifest
 from initsup.spec.volume import EmptyDirVolumeSource, HostPathVolumeSource, ImageVolumeSource, Volume
@@ -41,7 +43,7 @@ class KeptVolumes(msgspec.Struct, frozen=True):
     space: KeptSpace | None
     media: dict[str, Medium]
     written: tuple[str, ...]
-    tokens: tuple[tuple[str, str, bytes], ...]
+    tokens: tuple[tuple[str, str, Token], ...]
     memory: str | None
 
 
@@ -129,6 +131,15 @@ class Volumes:
                 self._payloads[volume.name] = files
                 written.append(volume.name)
         return tuple(written)
+
+    def tokens_due(self) -> float | None:
+        """The wall time at which a token is to be renewed; None: there is none."""
+        return min((token.renew_at for token in self._contents.tokens.values()), default=None)
+
+    def renew_tokens(self) -> None:
+        """Replace the tokens whose time has come. Raises CannotMount."""
+        self._contents.forget_tokens(time.time())
+        self.update(self._manifest)
 
     def _write(self, volume: Volume, files: Payload) -> None:
         directory = f"{self.space.root}/{volume.name}"

@@ -49,6 +49,7 @@ from initsup.node.node import KeptInstance, KeptNode
 from initsup.node.outlet import KeptOutlet
 from initsup.node.space import KeptSpace
 from initsup.node.spawn import Launch
+from initsup.node.token import Token
 from initsup.node.tree import KeptForest, KeptTree
 from initsup.node.volumes import KeptVolumes
 from initsup.spec.manifest import ConfigMap, Secret
@@ -113,7 +114,7 @@ BOXES = KeptBoxes(
         space=KeptSpace("mount", "", SPACES),
         media={"v": Medium("tmpfs", "size=1", False, 5)},
         written=("s",),
-        tokens=(("v", "token", b"abc"),),
+        tokens=(("v", "token", Token(b"abc", 5.5)),),
         memory="/dev/shm/x",
     ),
     mounts=KeptMounts(
