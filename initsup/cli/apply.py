@@ -25,13 +25,17 @@ initsup apply --replace pod.yaml
 
 
 def apply(args: Namespace) -> int:
-    """Print what has changed."""
+    """Print what has changed. Raises InvalidManifest for a pod that cannot be had, in this place or at all."""
     import msgspec
 
     from initsup.api import client
     from initsup.load.read import load
 
     asked = load(args.files, overrides(args))
+    if args.replace:
+        from initsup.cli.check import lacking
+
+        lacking(args, asked)  # before the pod that runs is ended for it
     name = asked.pod.metadata.name
     place = state_dir(args, name)
     manifest = msgspec.json.decode(msgspec.json.encode(asked))

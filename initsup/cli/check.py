@@ -65,16 +65,16 @@ def _check(args: Namespace) -> int:
     from initsup.load.read import load
 
     manifest = load(args.files, overrides(args))
-    lacking = [f"not given here: {one._replace(hint='')}" for one in _lacking(args, manifest)] if args.here else []
+    promises = [f"not given here: {one._replace(hint='')}" for one in lacking(args, manifest)] if args.here else []
     if args.quiet:
         return 0
     for file in args.files:
         print(f"{file}: ok")
-    print("".join(f"{line}\n" for line in (*lacking, *(_line(note) for note in notes(manifest)))), end="")
+    print("".join(f"{line}\n" for line in (*promises, *(_line(note) for note in notes(manifest)))), end="")
     return 0
 
 
-def _lacking(args: Namespace, manifest: Manifest) -> list[Problem]:
+def lacking(args: Namespace, manifest: Manifest) -> list[Problem]:
     """The promises that this place cannot keep. Raises InvalidManifest if there are any, but for best effort."""
     from initsup.api.client import places
     from initsup.cli.arguments import overrides
