@@ -163,7 +163,8 @@ SecurityContext
 ~ readOnlyRootFilesystem: Whether only volumes can be written to. | the file system is this host's; only where a
     private mount namespace can be had
 = allowPrivilegeEscalation: false means that no program can get more privileges (no_new_privs).
-- procMount: How /proc is masked. | containers see this host's /proc
+~ procMount: Default hides some of /proc and /sys, and protects some from writing. | if empty, only for containers with
+    a root of their own: others see what this host has
 ! seccompProfile: Which system calls are allowed. | no seccomp profile is applied to plain processes; give the type
     Unconfined, or leave it out
 ! appArmorProfile: The AppArmor profile. | no AppArmor profile is applied to plain processes; give the type

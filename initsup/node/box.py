@@ -452,7 +452,8 @@ class Boxes:
             or spec.host_aliases
             or any(mapping.archive for mapping in asked.settings.images.values())
             or any(
-                one.security_context and one.security_context.read_only_root_filesystem
+                one.security_context
+                and (one.security_context.read_only_root_filesystem or one.security_context.proc_mount)
                 for one in (*spec.init_containers, *spec.containers)
             )
         )

@@ -41,6 +41,8 @@ def problems(manifest: Manifest) -> list[str]:
 def _problems(manifest: Manifest, container: Container) -> list[str]:
     found = []
     context = container.security_context
+    if context is not None and context.proc_mount == "Default":
+        found.append(f"securityContext.procMount: {_NEED}")
     if context is not None and context.read_only_root_filesystem:
         found.append(f"securityContext.readOnlyRootFilesystem: {_NEED}")
     image = image_mapping(manifest.settings, container.image)

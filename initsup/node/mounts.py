@@ -14,7 +14,7 @@ from collections.abc import Mapping
 import msgspec
 
 from initsup.node import binds as planning
-from initsup.node import hosts, rootfs, syscalls, termination
+from initsup.node import hosts, masks, rootfs, syscalls, termination
 from initsup.node.beneath import open_beneath, remove_tree
 from initsup.node.binds import HOSTS_FILE, TERMINATION_LOG, Bind
 from initsup.node.cover import cover, drop_old_root, make
@@ -200,6 +200,7 @@ class Mounts:
             workshop=space.workshop,
             read_only=bool(context is not None and context.read_only_root_filesystem),
             privileged=bool(context is not None and context.privileged),
+            masked=masks.is_masked(container, own_root=root is not None),
         )
         try:
             namespaces = space.new(filling.fill)
@@ -261,6 +262,7 @@ class _Filling(msgspec.Struct, frozen=True):
     workshop: str
     read_only: bool
     privileged: bool
+    masked: bool
 
     def fill(self) -> None:
         # First of all: mounts may hide the places where others come from.
@@ -268,6 +270,8 @@ class _Filling(msgspec.Struct, frozen=True):
         try:
             if self.root is not None:
                 rootfs.enter(self.root, self.workshop, privileged=self.privileged, is_shared=self.root_is_shared)
+            if self.masked:
+                masks.mask()
             for bind, fd in zip(self.binds, sources, strict=True):
                 self._attach(bind, fd)
             if self.root is not None:

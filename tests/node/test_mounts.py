@@ -420,6 +420,36 @@ def test_the_host_stays_writable_beside_a_read_only_root(worlds: Any, tmp_path: 
     (tmp_path / "host").touch()
 
 
+# -- /proc -----------------------------------------------------------------------------------------------------------
+
+PROBE = """
+stat -L -c %t:%T /proc/timer_list; ls -A /proc/scsi 2>/dev/null | wc -l; ls -A /sys/firmware | wc -l
+(echo 1 > /proc/sys/vm/drop_caches) 2>/dev/null || echo protected; cat /proc/sys/kernel/ostype; test -r /proc/self/stat
+"""
+MASKED, OPEN = "1:3\n0\n0\nprotected\nLinux\n", "0:0\n"
+
+
+@pytest.mark.parametrize(
+    ("context", "own", "masked"),
+    [
+        pytest.param(None, False, False, id="the host's"),
+        pytest.param(SecurityContext(proc_mount="Default"), False, True, id="asked for"),
+        pytest.param(None, True, True, id="in an image"),
+        pytest.param(SecurityContext(proc_mount="Unmasked"), True, False, id="in an image, but not wanted"),
+        pytest.param(SecurityContext(privileged=True), True, False, id="privileged"),
+        pytest.param(
+            SecurityContext(privileged=True, proc_mount="Default"), False, False, id="privileged all the same"
+        ),
+    ],
+)
+def test_masks(worlds: Any, image: Path, context: SecurityContext | None, own: bool, masked: bool) -> None:
+    need_root()
+    one = container(security_context=context)
+    world = worlds(in_image(image, one) if own else manifest(one))
+    need_mounts(world)
+    assert world.sh(PROBE).startswith(MASKED if masked else OPEN)
+
+
 # -- the host's name -------------------------------------------------------------------------------------------------
 
 NAME = {"hostname": "box", "host_aliases": (HostAlias(ip="10.1.2.3", hostnames=("a.example",)),)}

@@ -110,6 +110,19 @@ def test_a_read_only_root_of_a_user(home: Path) -> None:
     assert run_as_user(home, manifest(one, volumes=(empty_dir(),)), work).split() == ["1", "x"]
 
 
+def test_a_masked_proc_of_a_user(home: Path) -> None:
+    one = container(security_context=SecurityContext(proc_mount="Default"))
+
+    def work(world: World) -> None:
+        say(
+            world.sh(
+                "stat -c %t:%T /proc/timer_list; test -w /proc/sys/vm/swappiness || echo read-only; ls /proc/self/fd"
+            )
+        )
+
+    assert run_as_user(home, manifest(one), work).split()[:2] == ["1:3", "read-only"]
+
+
 def test_a_host_name_of_a_user(home: Path) -> None:
     def work(world: World) -> None:
         say(world.sh("uname -n; tail -n 1 /etc/hosts"))
@@ -289,6 +302,12 @@ NEED = "needs mounts, which are not permitted here"
             {},
             [f"spec.containers[0].securityContext.readOnlyRootFilesystem: {NEED}"],
             id="a read-only root",
+        ),
+        pytest.param(
+            [container(security_context=SecurityContext(proc_mount="Default"))],
+            {},
+            [f"spec.containers[0].securityContext.procMount: {NEED}"],
+            id="a masked /proc",
         ),
         pytest.param(
             [container(mount("v", "/x", read_only=True))],

@@ -1,0 +1,46 @@
+"""What of /proc and /sys a container does not see, or cannot write to: procMount.
+
+The paths are those of container runtimes (pkg/securitycontext/util.go; containerd, oci/spec.go). Some are there on some
+machines only.
+"""
+
+from __future__ import annotations
+
+import os
+from glob import glob
+
+from initsup.node import syscalls
+from initsup.node.mountinfo import make_read_only
+from initsup.spec.pod import Container
+
+HIDDEN = (
+    *(f"/proc/{name}" for name in ("asound", "acpi", "interrupts", "kcore", "keys", "latency_stats", "timer_list")),
+    *(f"/proc/{name}" for name in ("timer_stats", "sched_debug", "scsi")),
+    "/sys/firmware",
+    "/sys/devices/virtual/powercap",
+    "/sys/devices/system/cpu/cpu*/thermal_throttle",
+)
+READ_ONLY = tuple(f"/proc/{name}" for name in ("bus", "fs", "irq", "sys", "sysrq-trigger"))
+
+
+def is_masked(container: Container, *, own_root: bool) -> bool:
+    """Whether to `mask`. Containers that see the host's files as they are see its /proc, too, unless they ask."""
+    context = container.security_context
+    if context is None or not context.privileged:
+        word = context.proc_mount if context is not None else None
+        return word == "Default" or (own_root and word is None)
+    return False
+
+
+def mask() -> None:
+    """Hide and protect the paths in this mount namespace. Raises OSError."""
+    for pattern in HIDDEN:
+        for path in glob(pattern):
+            if os.path.isdir(path):
+                syscalls.mount("tmpfs", path, "tmpfs", flags=syscalls.MS_RDONLY, data="mode=0555,size=0")
+            else:
+                syscalls.mount("/dev/null", path, flags=syscalls.MS_BIND)
+    for path in READ_ONLY:
+        if os.path.exists(path):
+            syscalls.mount(path, path, flags=syscalls.MS_BIND | syscalls.MS_REC)
+            make_read_only(path, recursive=True)
