@@ -183,11 +183,13 @@ def test_the_wheel_has_all_that_is_loaded_at_run_time(tmp_path: Path) -> None:
             shutil.copytree(source, copy, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(source, copy)
-    build = "import sys; from setuptools import build_meta; print(build_meta.build_wheel(sys.argv[1]))"
-    command = [sys.executable, "-c", build, str(tmp_path)]
-    built = subprocess.run(command, cwd=tmp_path / "source", capture_output=True, text=True, timeout=120)
+    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(tmp_path), "."]
+    built = subprocess.run(build, cwd=tmp_path / "source", capture_output=True, text=True, timeout=300)
+    if "setuptools" in built.stderr and "No matching distribution" in built.stderr:
+        pytest.skip("setuptools is not to be had here")
     assert built.returncode == 0, built.stderr
-    shutil.unpack_archive(tmp_path / built.stdout.split()[-1], tmp_path / "site", "zip")
+    (wheel,) = tmp_path.glob("*.whl")
+    shutil.unpack_archive(wheel, tmp_path / "site", "zip")
     load = "import sys; sys.path.insert(0, sys.argv[1]); from initsup.api import dashboard; " \
         "print(dashboard.__file__, dashboard.page().code)"  # fmt: skip
     used = subprocess.run([sys.executable, "-c", load, str(tmp_path / "site")], cwd="/", capture_output=True, text=True)

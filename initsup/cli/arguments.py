@@ -29,7 +29,7 @@ def add_pod(parser: Parser) -> None:
     add_state_dir(parser)
 
 
-def overrides(args: argparse.Namespace) -> list[str]:
+def overrides(args: Namespace) -> list[str]:
     """What the options say about the settings, as `KEY=VALUE`."""
     found = list(args.set)
     for option, setting in (("console", "console.format"), ("listen", "listen")):

@@ -76,7 +76,7 @@ def _check(args: Namespace) -> int:
 
 def lacking(args: Namespace, manifest: Manifest) -> list[Problem]:
     """The promises that this place cannot keep. Raises InvalidManifest if there are any, but for best effort."""
-    from initsup.api.client import places
+    from initsup.api.files import places
     from initsup.cli.arguments import overrides
     from initsup.load.read import located
     from initsup.node.promises import broken

@@ -7,7 +7,6 @@ machines only.
 from __future__ import annotations
 
 import os
-from glob import glob
 
 from initsup.node import syscalls
 from initsup.node.mountinfo import make_read_only
@@ -34,6 +33,8 @@ def is_masked(container: Container, *, own_root: bool) -> bool:
 
 def mask() -> None:
     """Hide and protect the paths in this mount namespace. Raises OSError."""
+    from glob import glob
+
     for pattern in HIDDEN:
         for path in glob(pattern):
             if os.path.isdir(path):
