@@ -187,6 +187,12 @@ class Replay:
         with open(path, "rb") as file:
             lines = file.read().split(b"\n")[:-1]
             written = os.fstat(file.fileno()).st_mtime
+        try:
+            self._fold(lines, written)
+        except (UnicodeDecodeError, LookupError) as problem:  # a damaged disk: it tells of what is not in its pod
+            raise msgspec.DecodeError(f"{type(problem).__name__}: {problem}") from None
+
+    def _fold(self, lines: list[bytes], written: float) -> None:
         newest = max((at for at, line in enumerate(lines) if line.startswith(_SNAPSHOT)), default=0)
         told = msgspec.json.decode(lines[newest] if lines else b"", type=Snapshot)
         self.plan, self.facts, self.wall = planned(told), told.facts, told.wall
@@ -196,7 +202,7 @@ class Replay:
         for line in lines[:newest]:
             try:
                 self._take(read_entry(line))
-            except msgspec.DecodeError:  # written by another version, before it was replaced by this one
+            except (msgspec.DecodeError, UnicodeDecodeError, LookupError):  # written by another version, before it was replaced by this one
                 continue
         for line in lines[newest:]:
             self._take(read_entry(line))

@@ -108,6 +108,9 @@ class FakeNode:
     def take_over(self, _plan: Any) -> None:
         pass
 
+    def processes(self, _container: str) -> list[int]:
+        return []
+
     def execute(self, *_arguments: Any) -> Any:
         raise OSError("nothing is run here")
 

@@ -129,6 +129,23 @@ async def test_the_journal_folds_back_into_the_same_facts(world) -> None:  # typ
     ]
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param(b'{"type":"Looked","at":"\xff"}', id="no text"),
+        pytest.param(b'{"type":"Died","at":1.0,"container":"z","attempt":0,"code":0}', id="another container"),
+        pytest.param(b'{"type":"Unheard","at":1.0}', id="an event that there is not"),
+    ],
+)
+async def test_a_journal_with_a_damaged_line_is_none(world, line: bytes) -> None:  # type: ignore[no-untyped-def]
+    it = world(planned(container("a")), a=Habit())
+    it.engine.step()
+    with open(it.path, "ab") as file:
+        file.write(line + b"\n")
+    with pytest.raises(msgspec.DecodeError):
+        Replay(it.path)
+
+
 async def test_a_journal_that_cannot_be_written_degrades_and_ends_nothing(world, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     plan = planned(container("a"), policy="Never")
     it = world(plan, a=Habit(exits=0))

@@ -61,7 +61,7 @@ def decoded(request: Request, *, yaml: bool = False) -> Any:
         raise Failure(415, f"the body of the request was in an unknown format - accepted media types include: {known}")
     try:
         tree = msgspec.json.decode(request.body)
-    except (msgspec.DecodeError, RecursionError) as problem:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
         raise bad_request(f"the body of the request is not JSON: {problem}") from None
     if not isinstance(tree, dict | list):
         raise bad_request("the body of the request must be an object")

@@ -69,6 +69,7 @@ class Connection:
         self._token = token
         self._user = user
         self._h11 = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEADER)
+        self._wants_body = True  # not for HEAD
 
     async def serve(self) -> None:
         """Answer requests until the client or an answer ends the connection."""
@@ -80,6 +81,7 @@ class Connection:
 
     async def _exchange(self) -> bool:
         """One request and its answer; whether there may be another."""
+        self._wants_body = True
         try:
             request = await self._request()
         except h11.RemoteProtocolError as problem:
@@ -98,7 +100,7 @@ class Connection:
         if isinstance(answer, Stream):
             await self._write_stream(answer)
             return False
-        await self._write(answer, head=request.method == "HEAD")
+        await self._write(answer)
         return self._h11.our_state is h11.DONE and self._h11.their_state is h11.DONE
 
     async def _answer(self, request: Request) -> Answer:
@@ -116,6 +118,7 @@ class Connection:
         head = await self._head()
         if head is None:
             return None
+        self._wants_body = head.method != b"HEAD"
         headers: dict[str, str] = {}
         for name, value in head.headers:
             key, words = name.decode("latin-1"), value.decode("latin-1")
@@ -171,7 +174,7 @@ class Connection:
         if data:
             await self._stream.send(data)
 
-    async def _write(self, answer: Reply, *, head: bool = False) -> None:
+    async def _write(self, answer: Reply) -> None:
         headers = [
             *_common(answer.content_type),
             ("Content-Length", str(len(answer.body))),
@@ -181,12 +184,15 @@ class Connection:
             headers.append(("Connection", "close"))
         events = [h11.Response(status_code=answer.code, headers=headers)]
         with anyio.fail_after(STUCK):
-            await self._send(*events, *([] if head else [h11.Data(data=answer.body)]), h11.EndOfMessage())
+            await self._send(*events, *([h11.Data(data=answer.body)] if self._wants_body else []), h11.EndOfMessage())
 
     async def _write_stream(self, answer: Stream) -> None:
         """Send pieces as they come; the client may leave at any time, also while there are none."""
         headers = [*_common(answer.content_type), ("Transfer-Encoding", "chunked"), ("Connection", "close")]
         await self._send(h11.Response(status_code=200, headers=headers))
+        if not self._wants_body:
+            await self._send(h11.EndOfMessage())
+            return
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._until_gone, tasks.cancel_scope)
             try:

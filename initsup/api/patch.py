@@ -177,7 +177,9 @@ def _step(tree: Any, step: dict[str, Any]) -> Any:
     raise ValueError(f"unknown operation {kind}")
 
 
-def _pointer(text: str) -> list[str]:
+def _pointer(text: Any) -> list[str]:
+    if not isinstance(text, str):
+        raise TypeError("a path is a string")
     if text and not text.startswith("/"):
         raise ValueError("a path begins with a slash")
     return [word.replace("~1", "/").replace("~0", "~") for word in text.split("/")[1:]]

@@ -25,9 +25,10 @@ def is_plain(request: dict[str, Any]) -> bool:
 
 def answer(engine: Engine, request: dict[str, Any]) -> dict[str, Any]:
     """Answer one request."""
-    route = _ROUTES.get(request.get("verb", ""))
+    verb = request.get("verb")
+    route = _ROUTES.get(verb) if isinstance(verb, str) else None
     if route is None:
-        return {"error": f"unknown request {request.get('verb')!r}", "code": 1}
+        return {"error": f"unknown request {verb!r}", "code": 1}
     try:
         return route(engine, request)
     except Refusal as problem:
@@ -37,7 +38,7 @@ def answer(engine: Engine, request: dict[str, Any]) -> dict[str, Any]:
 def container_of(engine: Engine, request: dict[str, Any]) -> tuple[str, ContainerFacts]:
     """The container that a request names."""
     name = request.get("container")
-    if name not in engine.plan.members:
+    if not isinstance(name, str) or name not in engine.plan.members:
         raise Refusal(f"container {name} is not valid for pod {engine.plan.pod.metadata.name}")
     return name, engine.facts.containers[name]
 
@@ -79,7 +80,10 @@ def _apply(engine: Engine, request: dict[str, Any]) -> dict[str, Any]:
 
     from initsup.spec.manifest import Manifest
 
-    asked = msgspec.convert(request.get("manifest"), Manifest)
+    try:
+        asked = msgspec.convert(request.get("manifest"), Manifest)
+    except msgspec.ValidationError as problem:
+        raise Refusal(f"not a manifest: {problem}") from None
     if request.get("replace"):
         engine.successor = asked
         engine.node.post(StopAsked(at=engine.now(), by="replace"))

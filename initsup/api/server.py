@@ -119,7 +119,10 @@ class Client:
 
     def request(self) -> dict[str, Any]:
         """What has come, when it is a whole line. Raises msgspec.DecodeError."""
-        return _decode(self.received)
+        try:
+            return _decode(self.received)
+        except (UnicodeDecodeError, RecursionError) as problem:
+            raise msgspec.DecodeError(str(problem)) from None
 
     def read(self) -> bool:
         """Take in what has come of the request; False: no more will. Raises OSError."""
@@ -250,6 +253,10 @@ class Desk:
             await self._answer(client)
         except OSError:
             return  # the client has gone
+        except Exception:  # a fault of ours costs one client, not the pod
+            import traceback
+
+            traceback.print_exc()
         finally:
             self.leave(client)
 

@@ -52,7 +52,7 @@ def _take(step: re.Match[str], value: Any) -> list[Any]:
     if step["index"] == "*" or step["name"] == "*":
         return _elements(value)
     if step["index"] is not None:
-        number = int(step["index"])
+        number = int(step["index"][:20])
         return [value[number]] if isinstance(value, list) and -len(value) <= number < len(value) else []
     name = step["quoted"] if step["quoted"] is not None else re.sub(r"\\(.)", r"\1", step["name"])
     return [value[name]] if isinstance(value, dict) and name in value else []
@@ -92,10 +92,18 @@ def _parse(parts: Iterator[tuple[bool, str]], ranged: bool) -> list[_Node]:
         elif part.startswith("range "):
             nodes.append((part.removeprefix("range "), _parse(parts, ranged=True)))
         elif part[:1] in ("'", '"'):
-            nodes.append(json.loads('"' + part[1:-1] + '"'))
+            nodes.append(_literal(part))
         else:
             nodes.append((part, None) if part != "end" else _refuse("{end} without {range}"))
     return nodes if not ranged else _refuse("{range} without {end}")
+
+
+def _literal(part: str) -> str:
+    """Text in quotes, with JSON's escapes."""
+    try:
+        return str(json.loads('"' + part[1:-1] + '"', strict=False))
+    except ValueError:
+        _refuse(f"the text {part} has an unknown escape")
 
 
 def _render(nodes: list[_Node], obj: Any) -> str:

@@ -32,7 +32,25 @@ def parse(text: str) -> list[Any]:
         raise malformed("nested too deeply") from None
     except ValueError as error:
         raise malformed(f"not JSON: {error}") from None
+    _check_text(found, text)
     return found
+
+
+def _check_text(found: list[Any], text: str) -> None:
+    """An escape can stand for half a character, which is in no text. Raises InvalidManifest."""
+    import json
+    import re
+
+    escape = re.search(r"\\u[dD][89a-fA-F]", text)
+    if escape is None:
+        return
+    try:
+        json.dumps(found, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        line = text.count("\n", 0, escape.start()) + 1
+        raise malformed("half of a character", "such escapes come in pairs", line) from None
+    except RecursionError:
+        raise malformed("nested too deeply") from None
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

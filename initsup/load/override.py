@@ -25,10 +25,22 @@ def overridden(body: dict[str, Any], overrides: tuple[str, ...]) -> dict[str, An
         if not equals:
             problems.append(_problem(override, "must be KEY=VALUE"))
             continue
+        if not override.isascii() and not _is_text(override):
+            problems.append(_problem(ascii(key), "must be UTF-8"))
+            continue
         _set(found, key, text, problems)
     if problems:
         raise InvalidManifest(problems)
     return found
+
+
+def _is_text(word: str) -> bool:
+    """Whether a word of the command line is text; bytes that are none are in it as lone surrogates."""
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _problem(key: str, message: str, hint: str = "") -> Problem:

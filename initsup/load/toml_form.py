@@ -16,6 +16,8 @@ def parse(text: str) -> list[Any]:
         line = place.removeprefix("line ").partition(",")[0]
         end = text.count("\n") + 1
         raise malformed(f"not TOML: {message or error}", "", int(line) if line.isdigit() else end) from None
+    except ValueError as error:  # a number of thousands of digits
+        raise malformed(f"not TOML: {error}") from None
     except RecursionError:
         raise malformed("nested too deeply") from None
 

@@ -266,7 +266,7 @@ def _checked(digest: str) -> str:
 def _config(raw: bytes) -> ImageConfig:
     try:
         return image_config.parse(raw)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadImage(f"its configuration cannot be read: {error}") from None
 
 
@@ -277,5 +277,5 @@ def _platform(config: ImageConfig) -> Platform:
 def _decode(data: bytes, kind: type[T], name: str) -> T:
     try:
         return msgspec.json.decode(data, type=kind)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadImage(f"{name} cannot be read: {error}") from None

@@ -151,6 +151,20 @@ def test_malformed_and_oversized_requests(live: Live, data: bytes, code: int) ->
 @pytest.mark.parametrize(
     "path",
     [
+        pytest.param("/api/v1", id="an answer"),
+        pytest.param(f"{PODS}/nobody", id="a refusal"),
+        pytest.param("/%ff", id="a path that is none"),
+        pytest.param(f"{PODS}?watch=1", id="a watch"),
+    ],
+)
+def test_head_is_answered_without_a_body(live: Live, path: str) -> None:
+    code, body = exchange(live.unix(), f"HEAD {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+    assert (code // 100, body) in ((2, b""), (4, b""))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
         f"{PODS}/..%2f..%2f..%2fetc%2fpasswd",
         f"{PODS}/live/log?container=..%2f..%2fjournal.jsonl",
         f"{PODS}/live/log?container=/etc/passwd",

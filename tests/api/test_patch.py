@@ -156,6 +156,7 @@ def test_json_patch(steps: Any, result: Any) -> None:
         pytest.param(JSON_PATCH, {}, 400, id="a map is no JSON patch"),
         pytest.param(JSON_PATCH, [{"op": "test", "path": "/a", "value": 1}], 422, id="a test that fails"),
         pytest.param(JSON_PATCH, [{"op": "remove", "path": "/spec/containers/7"}], 422, id="beyond the end"),
+        pytest.param(JSON_PATCH, [{"op": "remove", "path": 1}], 422, id="a path that is no string"),
         pytest.param(JSON_PATCH, [{"op": "fly", "path": "/a"}], 422, id="an unknown operation"),
         pytest.param(JSON_PATCH, [{"op": "replace", "path": "", "value": 1}], 400, id="what is left is no object"),
         pytest.param(JSON_PATCH, [{"op": "remove", "path": "/a"}] * 10001, 413, id="too many operations"),

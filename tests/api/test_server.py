@@ -1,4 +1,4 @@
-"""The control socket: clients that watch, and what becomes of clients when the program is replaced by another one."""
+"""The control socket: odd requests, clients that watch, and what becomes of them when the program is replaced."""
 
 from __future__ import annotations
 
@@ -131,3 +131,45 @@ async def test_a_client_that_watches_and_does_not_read_costs_little_and_gets_the
     engine.journal.close()
     assert len(data) < 2 * MAX_BACKLOG
     assert msgspec.json.decode(data.splitlines()[-1])["status"]["containerStatuses"][0]["state"]["terminated"]
+
+
+def ask(path: str, line: bytes) -> bytes:
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(path)
+        connection.sendall(line + b"\n")
+        with connection.makefile("rb") as stream:
+            return stream.readline()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param(b"7", id="no object"),
+        pytest.param(b'{"verb": "\xff"}', id="no text"),
+        pytest.param(b'{"verb": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", id="too deep"),
+        pytest.param(b'{"verb": ["get"]}', id="a verb that is a list"),
+        pytest.param(b'{"verb": "signal", "container": {}, "signal": 1}', id="a container that is an object"),
+        pytest.param(b'{"verb": "exec", "container": [], "argv": 1}', id="a command that is a number"),
+        pytest.param(b'{"verb": "apply", "manifest": {"pod": 1}}', id="no manifest"),
+    ],
+)
+async def test_a_request_that_makes_no_sense_is_refused_and_ends_nothing(
+    line: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = planned(container("a"))
+    node = FakeNode({"a": Habit()}, Engine.now)
+    engine = Engine(plan, node, Journal(str(tmp_path / "journal"), plan, 0.0), Where())
+    engine.step()
+    listener, over = bind_unix(str(tmp_path), "s"), anyio.Event()
+    desk = Desk(engine, Door(engine, str(tmp_path)), listener)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(desk.serve, over)
+        with anyio.fail_after(20):
+            answer = msgspec.json.decode(await anyio.to_thread.run_sync(ask, str(tmp_path / "s"), line))
+            assert answer["error"]
+            assert b"metadata" in await anyio.to_thread.run_sync(ask, str(tmp_path / "s"), b'{"verb": "get"}')
+        over.set()
+    listener.close()
+    node.close()
+    engine.journal.close()
+    assert capsys.readouterr().err == ""

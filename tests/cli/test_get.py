@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from initsup.api.files import POD, SOCKET, places
+from initsup.api.files import JOURNAL, POD, SOCKET, places
 from tests.cli.conftest import Initsup
 from tests.cli.fake import FakeInitsup
 from tests.cli.sample import pod
@@ -112,6 +112,15 @@ def test_an_initsup_that_ends_while_it_is_asked(initsup: Initsup, tmp_path: Path
     ending.join()
     assert done.code == 0
     assert "web" in done.out + done.err
+
+
+@pytest.mark.parametrize("journal", [b"", b"garbage\n", b'{"type": "\xff"}\n'], ids=["empty", "garbage", "no text"])
+def test_a_journal_that_cannot_be_read_is_named(initsup: Initsup, tmp_path: Path, journal: bytes) -> None:
+    """All that a run which was killed has left."""
+    (tmp_path / JOURNAL).write_bytes(journal)
+    done = initsup("get", "--state-dir", tmp_path)
+    assert done.code == 1
+    assert done.err.startswith(f"initsup: cannot read {tmp_path / JOURNAL}")
 
 
 @pytest.fixture

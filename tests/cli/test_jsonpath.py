@@ -65,6 +65,7 @@ def test_find(path: str, found: list[Any] | None) -> None:
         ),
         pytest.param("{range .x[*]}{.name}{end}none", "none", id="a range over nothing"),
         pytest.param('{"}"}', "}", id="a brace in quotes"),
+        pytest.param("{.status.conditions[" + "9" * 5000 + "]}", "", id="far beyond the end"),
     ],
 )
 def test_fill(template: str, text: str) -> None:
@@ -78,6 +79,7 @@ def test_fill(template: str, text: str) -> None:
         pytest.param("{.a}{end}", id="an end without its range"),
         pytest.param("{range .a[*]}{.b}", id="a range without its end"),
         pytest.param("{nonsense}", id="not a path"),
+        pytest.param(r'{"\>"}', id="an unknown escape"),
     ],
 )
 def test_a_template_that_cannot_be_read(template: str) -> None:

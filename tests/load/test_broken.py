@@ -54,6 +54,8 @@ ROWS = [
     row("deep lists", "a.yaml", "a: " + "[" * 300 + "]" * 300, 1, "nested more than 200 levels deep"),
     row("deeper lists", "a.yaml", "a: " + "[" * 100_000, 1, "not YAML"),
     row("deep JSON", "a.json", "[" * 100_000 + "]" * 100_000, 0, "nested too deeply"),
+    row("a long number", "a.toml", "a = " + "9" * 5000, 0, "not TOML", "limit"),
+    row("half a character", "a.json", JSON.replace('"p"', '"\\ud83d"') + "}}", 1, "half of a character"),
     row("deep TOML", "a.toml", "a = " + "[" * 50_000 + "]" * 50_000, 0, "nested too deeply"),
     row("a key that is true", "a.yaml", HEAD + "on: x\n", 4, "the key on is not a string", "put it in quotes"),
     row("a key that is a fraction", "a.yaml", "1.5: x\n", 1, "the key 1.5 is not a string"),

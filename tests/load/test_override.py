@@ -68,6 +68,7 @@ def test_override(write: Write, override: str, attribute: str, expected: Any) ->
         pytest.param("bestEffort=yes", "--set bestEffort: must be true or false", id="no truth value"),
         pytest.param("containerLogMaxFiles=x", "--set containerLogMaxFiles: must be a whole number", id="no number"),
         pytest.param("bestEffort.x=1", "--set bestEffort.x: bestEffort has no fields", id="too deep"),
+        pytest.param("images.a.env.\udccb=v", r"--set 'images.a.env.\udccb': must be UTF-8", id="no text"),
         pytest.param("images={", "--set images: must be JSON", id="no JSON"),
         pytest.param(
             "crashLoopBackOff.maxPeriod=x", "crashLoopBackOff.maxPeriod: must be a duration", id="no duration"

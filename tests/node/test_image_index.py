@@ -130,13 +130,14 @@ def test_no_image_that_is_meant(tmp_path: Path, make: Callable[[Layout], Listed]
     ("text", "error"),
     [
         pytest.param("{", "index.json cannot be read", id="no JSON"),
+        pytest.param(b'{"manifests": [{"digest": "\xff"}]}', "index.json cannot be read", id="no UTF-8"),
         pytest.param('{"x": ' + "[" * 100_000, "index.json cannot be read", id="JSON that is nested"),
         pytest.param(" " * (2**23 + 1), "more than 8388608 bytes", id="too long"),
     ],
 )
-def test_broken_index(tmp_path: Path, text: str, error: str) -> None:
+def test_broken_index(tmp_path: Path, text: str | bytes, error: str) -> None:
     made = Layout(tmp_path / "layout")
-    (made.path / "index.json").write_text(text)
+    (made.path / "index.json").write_bytes(text.encode() if isinstance(text, str) else text)
     with pytest.raises(BadImage, match=error):
         chosen(str(made.path))
 
