@@ -202,8 +202,8 @@ class Replay:
         for line in lines[:newest]:
             try:
                 self._take(read_entry(line))
-            except (msgspec.DecodeError, UnicodeDecodeError, LookupError):  # written by another version, before it was replaced by this one
-                continue
+            except (msgspec.DecodeError, UnicodeDecodeError, LookupError):
+                continue  # written by another version, before it was replaced by this one
         for line in lines[newest:]:
             self._take(read_entry(line))
 

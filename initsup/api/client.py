@@ -16,8 +16,9 @@ from typing import IO, Any
 from initsup.api.files import EVENTS, JOURNAL, LOCK, POD, SOCKET, places
 from initsup.errors import InitsupError, UsageError
 
-LETS_GO = 2.0
-"""Seconds that initsup has to end once it talks no more."""
+PATIENCE = 2.0
+"""Seconds that a verb waits for an initsup that is there and does not listen: it is starting, or about to be gone."""
+_PAUSE = 0.01
 
 
 def state_dirs() -> list[str]:
@@ -148,6 +149,20 @@ def _checked(answer: dict[str, Any]) -> dict[str, Any]:
 
 
 def _socket(state_dir: str) -> socket.socket:
+    """Connect to the control socket. Raises OSError when nobody is there, or nobody listens for too long."""
+    deadline = None
+    while True:
+        try:
+            return _connected(state_dir)
+        except (FileNotFoundError, ConnectionRefusedError):
+            now = time.monotonic()
+            deadline = deadline or now + PATIENCE
+            if now >= deadline or not is_held(state_dir):
+                raise
+        time.sleep(_PAUSE)
+
+
+def _connected(state_dir: str) -> socket.socket:
     """Connect to the control socket, however long its path is (sun_path holds 108 bytes)."""
     directory = os.open(state_dir, os.O_PATH | os.O_DIRECTORY)
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -163,7 +178,7 @@ def _socket(state_dir: str) -> socket.socket:
 
 def _answers(state_dir: str) -> bool:
     try:
-        _socket(state_dir).close()
+        _connected(state_dir).close()
     except OSError:
         return False
     return True
@@ -188,9 +203,9 @@ def _read(state_dir: str, file: str) -> dict[str, Any]:
 
 def _until_free(state_dir: str) -> None:
     """An initsup that is just ending lets go of one thing after the other."""
-    deadline = time.monotonic() + LETS_GO
+    deadline = time.monotonic() + PATIENCE
     while is_held(state_dir) and time.monotonic() < deadline:
-        time.sleep(0.01)
+        time.sleep(_PAUSE)
 
 
 def is_held(state_dir: str) -> bool:

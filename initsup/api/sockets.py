@@ -9,26 +9,37 @@ from initsup.errors import InitsupError
 
 
 def bind_unix(state_dir: str, name: str) -> socket.socket:
-    """Bind and listen. It is bound through the directory's descriptor: a path may be longer than sun_path.
+    """Listen there, in place of what an earlier run has left. It gets its name when it listens: nobody is ever refused.
 
-    Raises OSError when the place does not allow it.
+    It is bound through the directory's descriptor, as a path may be longer than sun_path. Raises OSError when the place
+    does not allow it.
     """
     path = os.path.join(state_dir, name)
-    if os.path.lexists(path):
-        os.unlink(path)
+    unnamed = path + ".new"
+    if os.path.lexists(unnamed):
+        os.unlink(unnamed)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     directory = os.open(state_dir, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     mask = os.umask(0o177)
     try:
-        listener.bind(f"/proc/self/fd/{directory}/{name}")
+        listener.bind(f"/proc/self/fd/{directory}/{name}.new")
+        listener.listen(128)
+        _name(unnamed, path)
     except OSError:
         listener.close()
         raise
     finally:
         os.umask(mask)
         os.close(directory)
-    listener.listen(128)
     return listener
+
+
+def _name(unnamed: str, path: str) -> None:
+    try:
+        os.rename(unnamed, path)
+    except OSError:
+        os.unlink(unnamed)
+        raise
 
 
 def bind_tcp(address: str) -> socket.socket:

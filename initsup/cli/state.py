@@ -7,10 +7,12 @@ has ended: one that is found there means that initsup was killed, and `initsup.n
 from __future__ import annotations
 
 import os
+import time
 
 from initsup.api.files import EVENTS, JOURNAL, JOURNAL_BEFORE, LOCK, POD, places
 from initsup.errors import InitsupError
 
+_PAUSES = (0.0, 0.002, 0.005, 0.01, 0.02)
 _KEEP = "name one by --state-dir"
 
 
@@ -58,11 +60,17 @@ class StateDir:
         os.close(self.lock)
 
     def _take(self) -> None:
+        """Lock it. A verb that looks whether somebody has it holds it for a moment itself: so it is tried again."""
         import fcntl
 
-        try:
-            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        for pause in _PAUSES:
+            time.sleep(pause)
+            try:
+                fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            break
+        else:
             text = f"another initsup is running in {self.path}, delete it first or use --state-dir"
             raise InitsupError(text) from None
 

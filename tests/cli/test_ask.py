@@ -1,10 +1,15 @@
 """`initsup delete`, `restart` and `signal`: what is asked, and what is said."""
 
-from collections.abc import Callable
+import fcntl
+import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from initsup.api import client
+from initsup.api.client import POD, SOCKET
+from initsup.cli.state import StateDir
 from tests.cli.conftest import Initsup
 from tests.cli.fake import FakeInitsup
 from tests.cli.sample import Object, pod
@@ -95,6 +100,44 @@ def test_signal(initsup: Initsup, running: Running, tmp_path: Path, word: str, n
 @pytest.mark.parametrize("words", [("HUMBUG",), ("HUP", "INT"), ("99",)])
 def test_a_signal_that_is_none(initsup: Initsup, tmp_path: Path, words: tuple[str, ...]) -> None:
     assert initsup("signal", "-c", "app", *words, "--state-dir", tmp_path).code == 2
+
+
+@pytest.fixture
+def held(tmp_path: Path) -> Iterator[Path]:
+    """A state directory that somebody has."""
+    with open(tmp_path / "lock", "wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield tmp_path
+
+
+@pytest.mark.parametrize("words", [("get",), ("get", "-w"), ("restart", "app")])
+def test_an_initsup_that_starts_is_waited_for(
+    initsup: Initsup, running: Running, held: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    """And what an earlier run has left is not taken for its answer."""
+    (held / POD).write_text(json.dumps(pod("Failed")))
+    monkeypatch.setattr("time.sleep", lambda _: running(pod()) if not (held / SOCKET).exists() else None)
+    done = initsup(*words, "--state-dir", held)
+    assert done.code == 0
+    assert "Failed" not in done.out
+
+
+def test_an_initsup_that_never_answers_is_not_waited_for_long(
+    initsup: Initsup, held: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "PATIENCE", 0.05)
+    done = initsup("get", "--state-dir", held)
+    assert done == (1, "", f"initsup: initsup is starting in {held} and does not answer yet\n")
+
+
+def test_a_verb_that_looks_whether_somebody_is_there_is_in_nobodys_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has the lock for a moment, in which another initsup starts."""
+    with open(tmp_path / "lock", "wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        monkeypatch.setattr("time.sleep", lambda pause: fcntl.flock(lock, fcntl.LOCK_UN) if pause else None)
+        StateDir(str(tmp_path), 0).close()
 
 
 @pytest.mark.parametrize("words", [("restart", "app"), ("signal", "-c", "app", "HUP")])
