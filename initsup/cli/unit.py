@@ -1,7 +1,8 @@
 """What systemd is told when initsup is the main process of a unit of Type=notify (sd_notify(3)).
 
-READY=1 when the pod is ready for the first time (or has succeeded before), STATUS= as the STATUS column has it,
-STOPPING=1, WATCHDOG=1 as often as asked, and EXTEND_TIMEOUT_USEC for as long as init containers or volumes take.
+READY=1 when the pod is ready for the first time (or has succeeded before), STATUS= as the STATUS column has it (at most
+once a second, as the whole pod is looked at for it), STOPPING=1, WATCHDOG=1 as often as asked, and EXTEND_TIMEOUT_USEC
+for as long as init containers or volumes take.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 EXTENSION = 60.0
 """Seconds asked for at a time while the pod is not ready; asked again every half of that."""
+EACH = 1.0
+"""Seconds between two words about the status."""
 
 
 class Unit:
@@ -25,8 +28,9 @@ class Unit:
     def __init__(self, environ: dict[str, str]) -> None:
         self._systemd = Systemd(environ)
         self._status = ""
+        self._is_stale = True
         self._ready = self._stopping = False
-        self._watchdog_at = self._extend_at = 0.0
+        self._watchdog_at = self._extend_at = self._status_at = 0.0
 
     def happened(self, engine: Engine, notices: list[Notice]) -> None:
         """A pass is over."""
@@ -38,16 +42,27 @@ class Unit:
         if facts.stop is not None and not self._stopping:
             self._stopping = True
             lines.append("STOPPING=1")
-        status = status_text(engine.pod())
-        if status != self._status:
-            self._status = status
-            lines.append(f"STATUS={status}")
         if lines:
             self._systemd.tell(*lines)
+        self._is_stale = True
+        if facts.finished:
+            self._tell_status(engine)
+
+    def _tell_status(self, engine: Engine) -> None:
+        status = status_text(engine.pod())
+        self._is_stale = False
+        if status != self._status:
+            self._status = status
+            self._systemd.tell(f"STATUS={status}")
 
     def look_at(self, engine: Engine) -> float | None:
-        """The next sign of life that is due."""
+        """The next sign of life, or word about the status, that is due."""
         now, wishes = engine.now(), []
+        if self._is_stale and now >= self._status_at:
+            self._tell_status(engine)
+            self._status_at = now + EACH
+        elif self._is_stale:
+            wishes.append(self._status_at)
         if self._systemd.watchdog:
             if now >= self._watchdog_at:
                 self._systemd.tell("WATCHDOG=1")
