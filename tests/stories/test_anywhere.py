@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import re
 import shlex
 import shutil
@@ -20,7 +19,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.stories.driver import INITSUP, SCALE, Story, cli, descendants, need, private, until
+from tests.stories.driver import INITSUP, SCALE, Story, cli, descendants, need, private
 
 pytestmark = pytest.mark.real
 
@@ -199,22 +198,6 @@ def sentinel_of(story: Story) -> psutil.Process:
         return next((one for one in story.supervisor.children() if "initsup-sentinel" in one.cmdline()), None)
 
     return story.until(find, "the sentinel is there")
-
-
-def test_killed_at_any_moment_it_leaves_nothing_and_starts_again(home: Path, pod: Start) -> None:
-    for moment in [random.uniform(0.05, 1.0) for _ in range(10)]:
-        story = pod(ESCAPEES % home)
-        with pytest.raises(subprocess.TimeoutExpired):
-            story.process.wait(moment)
-        story.process.kill()
-        story.process.wait()
-        until(lambda it=story: not it.strays(), f"all is gone that was left after {moment} s", timeout=1)  # type: ignore[misc]
-        shutil.rmtree(home / "again", ignore_errors=True)
-        story.state.rename(home / "again") if story.state.exists() else None
-    story = pod(says("echo again"), state=home / "again")
-    assert story.ended() == 0, story.said()
-    assert "was killed" in story.said()
-    assert not (home / "v").is_symlink()
 
 
 def test_the_next_start_ends_what_even_the_sentinel_could_not(home: Path, pod: Start) -> None:
