@@ -68,7 +68,7 @@ def _redefined(old: Manifest, new: Manifest) -> Iterator[str]:
     before = {c.name: c for c in (*old.pod.spec.init_containers, *old.pod.spec.containers)}
     for container in (*new.pod.spec.init_containers, *new.pod.spec.containers):
         image = before[container.name].image
-        if image != container.image or old.settings.images.get(image) != new.settings.images.get(container.image):
+        if image != container.image or old.settings.mapping(image) != new.settings.mapping(container.image):
             yield container.name
 
 

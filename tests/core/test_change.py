@@ -48,6 +48,13 @@ def test_what_may_change(old: Pod, new: Pod, restart: list[str]) -> None:
     assert compare(asked(old), asked(new)) == Change(restart=tuple(restart))
 
 
+@pytest.mark.parametrize("image", ["one", "one:1.2", "one@sha256:0", "one:1.2@sha256:0"])
+def test_what_an_image_means_is_a_part_of_it(image: str) -> None:
+    """Also where the settings have it without its tag or digest."""
+    changed = {"one": ImageMapping(command=("a", "--more"))}
+    assert compare(asked(of(image)), asked(of(image), changed)).restart == ("s", "a")
+
+
 @pytest.mark.parametrize(
     ("old", "new", "forbidden"),
     [
