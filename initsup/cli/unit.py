@@ -41,16 +41,17 @@ class Unit:
             lines.append("READY=1")
         if facts.stop is not None and not self._stopping:
             self._stopping = True
+            self._extend_at = 0.0  # what was asked for the start does not count for the end
             lines.append("STOPPING=1")
         if lines:
             self._systemd.tell(*lines)
         self._is_stale = True
-        if facts.finished:
+        if lines or facts.finished:
             self._tell_status(engine)
 
     def _tell_status(self, engine: Engine) -> None:
         status = status_text(engine.pod())
-        self._is_stale = False
+        self._is_stale, self._status_at = False, engine.now() + EACH
         if status != self._status:
             self._status = status
             self._systemd.tell(f"STATUS={status}")
@@ -60,7 +61,6 @@ class Unit:
         now, wishes = engine.now(), []
         if self._is_stale and now >= self._status_at:
             self._tell_status(engine)
-            self._status_at = now + EACH
         elif self._is_stale:
             wishes.append(self._status_at)
         if self._systemd.watchdog:

@@ -17,6 +17,8 @@ from initsup.journal import Journal
 from tests.build import container, planned
 from tests.fake_node import FakeNode, Habit
 
+MORE_TIME = "EXTEND_TIMEOUT_USEC=60000000"
+
 
 class Counting(Engine):
     """An engine that counts how often the whole pod was asked for, and whose time stands still."""
@@ -62,18 +64,30 @@ def test_the_status_is_told_at_most_once_a_second(engine: Counting, systemd: soc
     unit = Unit({"NOTIFY_SOCKET": str(tmp_path / "notify")})
     engine.observers.append(unit)
     engine.step()
+    engine.time = EACH
     assert unit.look_at(engine) is None
     assert heard(systemd) == ["READY=1", "STATUS=Running"]
+    asked = engine.asked
     for _ in range(100):
         engine.happened(Looked(at=engine.now()))
         engine.step()
-        unit.look_at(engine)
-    assert engine.asked == 1
+        assert unit.look_at(engine) == 2 * EACH
+    assert engine.asked == asked
+    engine.time = 2 * EACH
+    assert unit.look_at(engine) is None
+    assert engine.asked == asked + 1
+
+
+def test_what_ends_or_is_ready_says_so_at_once(engine: Counting, systemd: socket.socket, tmp_path: Path) -> None:
+    """And it is given the time to end, however lately it was given time to start."""
+    unit = Unit({"NOTIFY_SOCKET": str(tmp_path / "notify")})
+    unit.look_at(engine)
+    assert heard(systemd) == ["STATUS=ContainerCreating", MORE_TIME]
+    engine.observers.append(unit)
+    engine.step()
+    assert heard(systemd) == ["READY=1", "STATUS=Running"]
     engine.happened(StopAsked(at=0.0, by="test"))
     engine.step()
-    assert heard(systemd) == ["STOPPING=1"]
-    assert unit.look_at(engine) == EACH
-    engine.time = EACH
+    assert heard(systemd) == ["STOPPING=1", "STATUS=Terminating"]
     unit.look_at(engine)
-    assert "STATUS=Terminating" in heard(systemd)
-    assert engine.asked == 2
+    assert heard(systemd) == [MORE_TIME]
