@@ -16,7 +16,7 @@ import msgspec
 
 from initsup.core.actions import Action, Finish, Kill, Refuse, Remove, RestartAll, Stop
 from initsup.core.apply import apply, begin
-from initsup.core.change import FORBIDDEN, compare
+from initsup.core.change import FORBIDDEN, compare, same
 from initsup.core.decide import decide
 from initsup.core.events import Began, Event, Looked, Probed, Redefined
 from initsup.core.facts import Facts
@@ -147,8 +147,19 @@ class KeptEngine(msgspec.Struct, frozen=True):
 class Engine:
     """One pod."""
 
-    def __init__(self, planned: Plan, node: Node, journal: Journal, where: Callable[[], Where], host: str = "") -> None:
-        """`where` tells what the status says of this host; it is asked once, when somebody wants to know."""
+    def __init__(
+        self,
+        planned: Plan,
+        node: Node,
+        journal: Journal,
+        where: Callable[[], Where],
+        host: str = "",
+        kept: KeptEngine | None = None,
+    ) -> None:
+        """`where` tells what the status says of this host; it is asked once, when somebody wants to know.
+
+        `kept` is what the program before this one has handed over: go on with it.
+        """
         self.plan = planned
         self.node = node
         self.journal = journal
@@ -168,7 +179,9 @@ class Engine:
         self._lacking: list[str] = []
         self._changed: Any = None
         self._stamps: dict[int, str] = {}
-        journal.begin(self.facts)
+        if kept is not None:
+            self._resume(kept)
+        journal.begin(self.facts)  # only once: a kill right now must not leave the wrong facts behind
 
     def handed_over(self) -> KeptEngine:
         """What a successor needs to know. Timers are not among it: `decide` tells them from the facts."""
@@ -183,14 +196,12 @@ class Engine:
             lacking=tuple(self._lacking),
         )
 
-    def resume(self, kept: KeptEngine) -> None:
-        """Go on with what was handed over; the journal begins anew with its facts."""
+    def _resume(self, kept: KeptEngine) -> None:
         self.facts, self.created, self.wall_zero = kept.facts, kept.created, kept.wall_zero
         self.successor = kept.successor
         self.notices.resume(kept.notices)
         self.probed = {(container, probe, outcome): count for container, probe, outcome, count in kept.probed}
         self._lacking = list(kept.lacking)
-        self.journal.begin(self.facts)
 
     @staticmethod
     def now() -> float:
@@ -295,6 +306,8 @@ class Engine:
         change = compare(self.plan.asked, asked)
         if change.forbidden:
             raise Immutable(change.forbidden)
+        if same(self.plan.asked, asked):
+            return ()
         self.plan = self.journal.plan = plan(asked)
         self.node.take_over(self.plan)
         self.journal.begin(self.facts)

@@ -12,6 +12,7 @@ import pytest
 
 from initsup.core.actions import Start
 from initsup.core.events import StopAsked
+from initsup.core.facts import Facts
 from initsup.core.report import Where, exit_code
 from initsup.engine import Engine
 from initsup.journal import Journal, Replay
@@ -144,6 +145,23 @@ async def test_a_journal_with_a_damaged_line_is_none(world, line: bytes) -> None
         file.write(line + b"\n")
     with pytest.raises(msgspec.DecodeError):
         Replay(it.path)
+
+
+async def test_what_was_handed_over_is_all_that_a_journal_begins_with(world, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    it = world(planned(container("a")), a=Habit())
+    it.engine.step()
+    begun = []
+
+    class Recording(Journal):
+        def begin(self, facts: Facts) -> None:
+            begun.append(facts)
+            super().begin(facts)
+
+    journal = Recording(str(tmp_path / "next"), it.engine.plan, 0.0)
+    after = Engine(it.engine.plan, it.node, journal, Where(), kept=it.engine.handed_over())
+    journal.close()
+    assert begun == [it.engine.facts]
+    assert after.facts == it.engine.facts
 
 
 async def test_a_journal_that_cannot_be_written_degrades_and_ends_nothing(world, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

@@ -251,12 +251,11 @@ class Desk:
     async def _serve(self, client: Client) -> None:
         try:
             await self._answer(client)
-        except OSError:
-            return  # the client has gone
-        except Exception:  # a fault of ours costs one client, not the pod
-            import traceback
+        except Exception as problem:
+            if _is_fault(problem):  # of ours: it costs one client, not the pod
+                import traceback
 
-            traceback.print_exc()
+                traceback.print_exc()
         finally:
             self.leave(client)
 
@@ -288,6 +287,13 @@ class Desk:
             await client.send({"version": __version__, "pid": os.getpid()})
         else:
             await client.send({"error": await self.reexec(), "code": 1})
+
+
+def _is_fault(problem: Exception) -> bool:
+    """Whether there is more to it than a client that has gone."""
+    if isinstance(problem, ExceptionGroup):
+        return problem.split(OSError)[1] is not None
+    return not isinstance(problem, OSError)
 
 
 def _may(connection: socket.socket) -> bool:

@@ -130,13 +130,13 @@ def _supervise(
             node.watch_sentinel(sentinel.pid)
         wall_zero = time.time() - time.monotonic()
         journal = Journal(os.path.join(place.path, JOURNAL), planned, wall_zero)
-        engine = Engine(planned, node, journal, node.where, host=os.uname().nodename)
+        before = kept.engine if kept is not None else None
+        engine = Engine(planned, node, journal, node.where, host=os.uname().nodename, kept=before)
         node.on_dump = lambda: _dump(engine)
         node.on_reload = lambda: _reload(engine, node, load)
         if kept is None and asked.settings.best_effort:
             _say_what_is_missing(asked, node)
         if kept is not None:
-            engine.resume(kept.engine)
             node.console.say(f"goes on as version {__version__}")
         if place.ended:
             node.console.say(place.ended)

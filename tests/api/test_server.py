@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from initsup.api.door import Door
-from initsup.api.server import MAX_BACKLOG, Client, Desk, KeptClient
+from initsup.api.server import MAX_BACKLOG, Client, Desk, KeptClient, _is_fault
 from initsup.api.sockets import bind_unix
 from initsup.core.events import RestartAsked, StopAsked
 from initsup.core.report import Where
@@ -173,3 +173,16 @@ async def test_a_request_that_makes_no_sense_is_refused_and_ends_nothing(
     node.close()
     engine.journal.close()
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("problem", "is_fault"),
+    [
+        pytest.param(BrokenPipeError(), False, id="a client that has gone"),
+        pytest.param(ExceptionGroup("", [BrokenPipeError(), ConnectionResetError()]), False, id="twice at a time"),
+        pytest.param(ExceptionGroup("", [BrokenPipeError(), KeyError()]), True, id="and something else"),
+        pytest.param(KeyError(), True, id="something else"),
+    ],
+)
+def test_a_client_that_goes_is_no_fault(problem: Exception, is_fault: bool) -> None:
+    assert _is_fault(problem) is is_fault
