@@ -54,7 +54,10 @@ class Chaos:
         return [one for one in found if "initsup-sentinel" not in one.cmdline()]
 
     def _kill_container(self) -> str:
-        one = self._chance.choice(self._mains())
+        mains = self._mains()
+        if not mains:  # all wait to be started again
+            return ""
+        one = self._chance.choice(mains)
         number = self._chance.choice((signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV, signal.SIGSTOP))
         one.send_signal(number)
         if number == signal.SIGSTOP:
