@@ -89,10 +89,13 @@ def _out_of(place: str, container: str, path: str, target: str) -> int:
     base = os.path.basename(path)
     reader, writer = os.pipe()
     codes: list[int] = []
+    problems: list[InitsupError] = []
 
     def ask() -> None:
         try:
             codes.append(_run(place, container, ["tar", "cf", "-", path], target=writer))
+        except InitsupError as problem:
+            problems.append(problem)
         finally:
             os.close(writer)
 
@@ -101,6 +104,8 @@ def _out_of(place: str, container: str, path: str, target: str) -> int:
     with open(reader, "rb") as pipe:
         _extract(pipe, path.lstrip("/"), os.path.join(target, base) if os.path.isdir(target) else target)
     thread.join()
+    for problem in problems:
+        raise problem
     return codes[0] if codes else 1
 
 
