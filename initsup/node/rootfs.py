@@ -9,6 +9,7 @@ that every container has (OCI runtime-spec, config-linux.md), or with `privilege
 from __future__ import annotations
 
 import os
+import stat
 
 from initsup.node import syscalls
 from initsup.node.cover import become_root, make
@@ -18,12 +19,12 @@ _BIND = syscalls.MS_BIND | syscalls.MS_REC
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 _DEVICE_DIRECTORIES = ("pts", "shm", "mqueue")
 _LINKS = {
-    "ptmx": "pts/ptmx",
     "fd": "/proc/self/fd",
     "stdin": "/proc/self/fd/0",
     "stdout": "/proc/self/fd/1",
     "stderr": "/proc/self/fd/2",
 }
+_PTMX = os.makedev(5, 2)
 _FILES = ("/etc/hosts", "/etc/resolv.conf")
 
 
@@ -124,6 +125,19 @@ def _make_devices(host: int) -> None:
             os.close(fd)
     for name, target in _LINKS.items():
         os.symlink(target, f"/dev/{name}")
+    _make_terminals()
+
+
+def _make_terminals() -> None:
+    """/dev/ptmx, which opens a terminal in the /dev/pts beside it.
+
+    The one in there need not be open to all, it depends on the host (Documentation/filesystems/devpts.rst, ptmxmode).
+    """
+    try:
+        os.mknod("/dev/ptmx", stat.S_IFCHR | 0o666, _PTMX)
+        os.chmod("/dev/ptmx", 0o666)
+    except PermissionError:  # in a user namespace
+        os.symlink("pts/ptmx", "/dev/ptmx")
 
 
 def _bind(fd: int, target: str, *, directory: bool) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import os
+import re
 import shutil
 import stat
 import struct
@@ -60,7 +62,27 @@ class Place:
         return made.write(made.image(*layers, **fields))
 
     def unpack(self, archive: str, limit: int = LIMIT) -> Outcome:
-        return unpack(archive, str(self.cache), limit)
+        """And see that nothing but the cache has changed, and in it nothing but what belongs there."""
+        before = self.around()
+        outcome = unpack(archive, str(self.cache), limit)
+        assert self.around() == before
+        found = {
+            str(path.relative_to(self.cache)) for pattern in ("*", "sha256/*") for path in self.cache.glob(pattern)
+        }
+        assert all(re.fullmatch(r"archives|sha256(/[0-9a-f]{64}(\.lock)?)?", name) for name in found), found
+        return outcome
+
+    def around(self) -> dict[str, tuple[object, ...]]:
+        """All that can be seen of the files beside the cache."""
+        found: dict[str, tuple[object, ...]] = {}
+        for path in [self.path, *self.path.rglob("*")]:
+            if path != self.cache and self.cache not in path.parents:
+                status = path.lstat()
+                times = () if path == self.path else (status.st_mtime_ns, status.st_ctime_ns, status.st_nlink)
+                content = path.read_bytes() if path.is_file() else b""
+                owner = (status.st_mode, status.st_uid, status.st_gid, status.st_ino)
+                found[str(path)] = (*owner, *times, hashlib.sha256(content).digest())
+        return found
 
     def root(self, archive: str) -> Path:
         """The files of an image that can be unpacked."""
@@ -217,6 +239,12 @@ def test_only_devices_that_every_container_has_are_made(place: Place) -> None:
     assert os.stat(root / "null").st_rdev == os.makedev(1, 3)
 
 
+def test_devices_that_containers_have_of_their_own_are_not_missed(place: Place) -> None:
+    archive = place.layout(layer(device("./dev/console", tarfile.CHRTYPE, 5, 1), entry("f", b"x", uid=os.geteuid())))
+    assert place.unpack(archive).notes == ()
+    assert "dev/console" not in contents(place.root(archive))
+
+
 def test_extended_attributes_are_left_out_and_said(place: Place) -> None:
     fields = {"uid": os.geteuid(), "gid": os.getegid()}
     made = layer(entry("ping", b"x", pax_headers={"SCHILY.xattr.security.capability": "v"}, **fields))
@@ -276,6 +304,21 @@ def bomb(size: int) -> Entry:
             "no such file",
             id="a hard link through a link to outside",
         ),
+        pytest.param(
+            [entry("x", b"x", pax_headers={"path": "../outside/file"})],
+            "a name that leads out",
+            id="dots in a pax path",
+        ),
+        pytest.param(
+            [entry("d/" + "n" * 120 + "/../../../outside/file", b"x")],
+            "a name that leads out",
+            id="dots in a long name",
+        ),
+        pytest.param(
+            [entry("a", kind=tarfile.LNKTYPE, pax_headers={"linkpath": "../../../outside/file"})],
+            "a name that leads out",
+            id="dots in a pax linkpath",
+        ),
         pytest.param([hardlink("a", ".")], "a link to the root", id="a hard link to the root"),
         pytest.param([directory("d"), hardlink("a", "d")], "cannot make", id="a hard link to a directory"),
         pytest.param([hardlink("a", "a")], "no such file", id="a hard link to itself"),
@@ -326,6 +369,11 @@ def test_hostile_layers(place: Place, entries: list[Entry], error: str) -> None:
         ),
         pytest.param([[symlink("l", "OUTSIDE"), entry("l", kind=tarfile.FIFOTYPE)]], id="a fifo over a link"),
         pytest.param([[symlink("l", "OUTSIDE")], [symlink("l/file", "x")]], id="a link through a link"),
+        pytest.param([[symlink("l", "OUTSIDE")], [device("l/file", tarfile.CHRTYPE, 1, 3)]], id="a device, likewise"),
+        pytest.param([[symlink("l", "OUTSIDE")], [directory("l/new", 0o777)]], id="a directory, likewise"),
+        pytest.param([[symlink("l", "/proc/self/cwd/../outside"), entry("l/file", b"x")]], id="through /proc"),
+        pytest.param([[symlink("l", "OUTSIDE/file")], [entry(".wh.l"), entry("l", b"x")]], id="a link, whited out"),
+        pytest.param([[device("d", tarfile.BLKTYPE, 8, 0), entry("d/x", b"x")]], id="through a device"),
         pytest.param([[entry("/OUTSIDE/file", b"x")]], id="an absolute name"),
     ],
 )
@@ -541,6 +589,29 @@ def test_docker_save_with_another_configuration(place: Place) -> None:
     entries = [entry(name, whole([], None)), entry("manifest.json", json.dumps(listed).encode())]
     (place.path / "saved.tar").write_bytes(layer(*entries))
     assert f"its configuration {name} has the digest" in place.error(str(place.path / "saved.tar"))
+
+
+@pytest.mark.parametrize("path", ["../outside/file", "OUTSIDE/file", "link"])
+def test_docker_save_with_a_layer_from_outside(place: Place, path: str) -> None:
+    path = path.replace("OUTSIDE", str(place.outside))
+    raw = whole([SMALL], None)
+    listed = [{"Config": "config.json", "RepoTags": ["a:1"], "Layers": [path]}]
+    entries = [
+        entry("config.json", raw), symlink("link", f"{place.outside}/file"),
+        entry("manifest.json", json.dumps(listed).encode()),
+    ]  # fmt: skip
+    (place.path / "saved.tar").write_bytes(layer(*entries))
+    assert f'there is no "{path}" in the archive' in place.error(str(place.path / "saved.tar"))
+
+
+def test_a_layout_that_waits_for_ever(place: Place) -> None:
+    made = Layout(place.path / "layout")
+    kept: dict[str, Any] = {}
+    archive = made.write(made.image(SMALL, change=kept.update))
+    blob = made.file(kept["layers"][0]["digest"])
+    blob.unlink()
+    os.mkfifo(blob)
+    assert "cannot read blobs/sha256" in place.error(archive)
 
 
 def test_links_of_a_layout_do_not_lead_out(place: Place) -> None:
