@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.stories import trees
 from tests.stories.driver import Story
 
 PR_SET_CHILD_SUBREAPER = 36
@@ -32,6 +33,12 @@ def home() -> Iterator[Path]:
     path.chmod(0o755)
     yield path
     shutil.rmtree(path)
+
+
+@pytest.fixture(scope="session")
+def debian(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Debian, see `trees`."""
+    return trees.debian(tmp_path_factory.mktemp("debian") / "debian.tar")
 
 
 @pytest.fixture
