@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.node.image_world import Layout, busybox, contents, entry, layer, named, symlink
+from tests.node.image_world import LAYER, Layout, busybox, contents, entry, layer, named, symlink
 from tests.stories.driver import Story, cli, need, private
 
 pytestmark = pytest.mark.real
@@ -131,6 +133,28 @@ def test_a_hostile_image_ends_in_an_error_and_nothing_else(home: Path, run: Call
     assert story.ended() == 0
     assert not (home / "evil").exists()
     assert not [path for path in (home / "cache/sha256").iterdir() if path.suffix != ".lock"]
+
+
+def test_ten_gigabytes_of_zeros_are_ten_megabytes_and_an_error(home: Path, run: Callable[..., Story]) -> None:
+    """Files of 64 MiB, of which the disk gets to see no more than imageMaxSize, and keeps nothing."""
+    size = 64 * 2**20
+    zeros = gzip.compress(bytes(size), 9)
+    made = Layout(home / "layout")
+
+    def spoil(manifest: dict[str, Any]) -> None:
+        members = (gzip.compress(layer(entry(f"zeros/{number}", size=size))[:512], 1) + zeros for number in range(160))
+        manifest["layers"][0].update(made.blob(b"".join(members), LAYER))
+
+    archive = made.write(made.image(layer(), config=CONFIG, change=spoil))
+    (home / "pod.yaml").write_text(POD)
+    (home / "host.yaml").write_text(HOST.format(archive=archive, cache=home / "cache"))
+    story = run(home / "pod.yaml", home / "host.yaml", options=("--set", "imageMaxSize=200Mi"))
+    story.until_status("Init:CreateContainerError", timeout=120)
+    message = story.container("build")["state"]["waiting"]["message"]
+    assert message.endswith("it has more than 209715200 bytes when unpacked (imageMaxSize)")
+    assert not [path for path in (home / "cache/sha256").iterdir() if path.suffix != ".lock"]
+    story.signal()
+    assert story.ended() == 0
 
 
 def test_what_is_no_archive_is_said_before_anything_starts(home: Path) -> None:
