@@ -20,7 +20,7 @@ from initsup.core.qos import oom_score_adj
 from initsup.load.read import load
 from initsup.node.hierarchies import Hierarchy, find_hierarchies, make_ready
 from initsup.node.limits import pod_cgroup
-from tests.stories.driver import Story, cli
+from tests.stories.driver import Story, cli, need
 
 pytestmark = pytest.mark.real
 
@@ -283,3 +283,57 @@ def test_values_of_the_cgroups(pod: Start) -> None:
             found = (directory / "cpu.shares").read_text(), (directory / "cpu.cfs_quota_us").read_text()
             assert found == (f"{shares}\n", f"{quota}\n")
     ends(story)
+
+
+# -- a fork bomb -----------------------------------------------------------------------------------------------------
+
+BOMB = """
+use POSIX;
+$SIG{TERM} = 'IGNORE';
+for (;;) {
+    my $child = fork;
+    select undef, undef, undef, .05 if !defined $child;
+    setsid if defined $child && !$child;
+}
+"""
+MOST = 100
+
+
+def test_a_fork_bomb_within_a_pids_limit_is_ended(pod: Start) -> None:
+    hierarchy("pids")
+    story = pod(
+        "terminationGracePeriodSeconds = 1\n" + bomb() + runs("other", FORKS.replace("200", "1")),
+        options=("--set", f"podPidsLimit={MOST}", "--console", "none"),
+    )
+    goes_off(story, "max")
+    assert story.ask("delete").returncode == 0
+    assert story.ended(timeout=60) == 0, story.said()
+    assert not story.strays()
+
+
+def test_a_fork_bomb_without_that_controller_is_ended(home: Path, run: Start) -> None:
+    """What stops it is a limit of its user, which the kernel checks as it checks that of a cgroup."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can give it a user of its own")
+    user = 200_000_000 + os.getpid()
+    fields = f"securityContext = {{ runAsUser = {user} }}"
+    (home / "pod.toml").write_text("terminationGracePeriodSeconds = 1\n" + bomb(fields))
+    story = run(
+        home / "pod.toml", wrapper=[need("prlimit"), f"--nproc={MOST}:{MOST}"], options=("--console", "none")
+    )  # fmt: skip
+    goes_off(story, "its user's limit")
+    assert story.ask("delete").returncode == 0
+    assert story.ended(timeout=60) == 0, story.said()
+    assert not story.strays()
+
+
+def bomb(fields: str = "") -> str:
+    """A container that forks for ever, each time in a session of its own, and takes no signal."""
+    command = json.dumps([need("perl"), "-e", BOMB.replace("$", "$$")])
+    return f'[[containers]]\nname = "bomb"\ncommand = {command}\n{fields}\n'
+
+
+def goes_off(story: Story, what: str) -> None:
+    """Wait until there are as many processes as there may be, nearly, and initsup can be asked all the same."""
+    story.until(lambda: len(story.programs()) > MOST * 0.9, f"the bomb is at {what}", timeout=60)
+    story.until(story.get, "initsup answers", timeout=60)
