@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from initsup.api.client import JOURNAL
+from initsup.api.files import JOURNAL
 from initsup.core.apply import apply, begin
 from initsup.core.events import Looked, VolumesReady
 from initsup.core.phase import LOST_MESSAGE
