@@ -7,6 +7,8 @@ import sys
 import threading
 from typing import IO, TYPE_CHECKING
 
+from initsup.errors import InitsupError
+
 if TYPE_CHECKING:
     from argparse import Namespace
 
