@@ -12,7 +12,7 @@ import time
 from initsup.api.files import EVENTS, JOURNAL, JOURNAL_BEFORE, LOCK, POD, places
 from initsup.errors import InitsupError
 
-_PAUSES = (0.0, 0.002, 0.005, 0.01, 0.02)
+_PAUSES = (0.001, 0.002, 0.005, 0.01, 0.02)
 _KEEP = "name one by --state-dir"
 
 
@@ -64,10 +64,10 @@ class StateDir:
         import fcntl
 
         for pause in _PAUSES:
-            time.sleep(pause)
             try:
                 fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
+                time.sleep(pause)
                 continue
             break
         else:
