@@ -45,7 +45,7 @@ def _examples(suffix: str) -> list[bytes]:
 def _value(data: bytes) -> None:
     """Something else in one place of a manifest: two bytes say where, the rest is the value, as JSON or as text."""
     (ROOM / "whole.yaml").write_text(YAML)
-    objects = [document.body for document in documents(str(ROOM / "whole.yaml"))]
+    objects = [document.body for document in documents(str(ROOM / "whole.yaml"), [])]
     ways = [way for way in paths_in(objects) if len(way) > 1]
     way = ways[int.from_bytes(data[:2], "big") % len(ways)]
     target = objects
