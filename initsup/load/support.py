@@ -91,7 +91,8 @@ PodSpec
 ~ hostNetwork: Whether the host's network is used. | containers always use the network that initsup has
 ~ hostPID: Whether the host's processes are seen. | containers always see the processes that initsup sees
 ~ hostIPC: Whether the host's IPC is used. | containers always use the IPC namespace that initsup has
-~ shareProcessNamespace: Whether containers see each other's processes. | they always do
+~ shareProcessNamespace: Whether containers see each other's processes. | if empty, they see all that initsup sees;
+    false gives each a PID namespace of its own, with its main process as PID 1, where initsup is root and may mount
 = securityContext: Identity and privileges of all containers.
 - imagePullSecrets: Secrets for the image registry. | no image is pulled
 ~ hostname: The pod's host name. | where namespaces can be had, else only `$HOSTNAME` says so; if empty, containers have

@@ -21,7 +21,7 @@ from initsup.core.plan import Member, Plan, plan
 from initsup.core.qos import container_needs, pod_needs, qos_class
 from initsup.core.report import Where
 from initsup.errors import Problem
-from initsup.node import env, termination
+from initsup.node import env, masks, termination
 from initsup.node.failures import CannotRun, SpawnError
 from initsup.node.fields import Context
 from initsup.node.handover import Parcel
@@ -74,6 +74,7 @@ class KeptBox(msgspec.Struct, frozen=True):
     """A box as it is handed over. `argv` and `env` are those of `launch`, which need not be valid text."""
 
     input: int
+    main: int
     launch: Launch | None
     argv: tuple[bytes, ...]
     env: tuple[tuple[bytes, bytes], ...]
@@ -153,6 +154,8 @@ class Box:
         self._boxes = boxes
         self.input = -1
         """Where to write what the container reads (`stdin`), or its terminal (`tty`); -1: it reads nothing."""
+        self._main = 0
+        """The pid of the main process, 0 when there is none."""
         self._launch: Launch | None = None
         self._view = View()
         self._cgroup: Cgroup | None = None
@@ -162,6 +165,7 @@ class Box:
         launch = self._launch
         return KeptBox(
             input=parcel.keep(self.input),
+            main=self._main,
             launch=launch and replace(launch, argv=(), env={}),
             argv=tuple(map(os.fsencode, launch.argv)) if launch else (),
             env=tuple((os.fsencode(name), os.fsencode(text)) for name, text in launch.env.items()) if launch else (),
@@ -171,7 +175,7 @@ class Box:
 
     def resume(self, kept: KeptBox) -> None:
         """Go on with what was handed over."""
-        self.input = kept.input
+        self.input, self._main = kept.input, kept.main
         if kept.launch is not None:
             env = {os.fsdecode(name): os.fsdecode(text) for name, text in kept.env}
             self._launch = replace(kept.launch, argv=tuple(map(os.fsdecode, kept.argv)), env=env)
@@ -194,7 +198,9 @@ class Box:
         self._launch = self._prepared(attempt)
         begin = self._start_on_terminal if self.spec.tty else self._start_on_pipes
         try:
-            return self._confined(begin(attempt, self._launch.argv, on_exit))
+            process = self._confined(begin(attempt, self._launch.argv, on_exit))
+            self._main = process.pid
+            return process
         except (SpawnError, OSError):
             self.close_input()
             self._boxes.pump.finish(self.name)
@@ -220,6 +226,8 @@ class Box:
     def run(self, argv: tuple[str, ...], fds: tuple[int, ...], on_exit: OnExit, *, tty: bool = False) -> Process:
         """Run another command beside the main process. Raises SpawnError."""
         _check_descriptors()
+        if not self._main:
+            raise SpawnError("exec", 0, "the container is not running")
         return self._spawn(fds, argv, on_exit, terminal=tty)
 
     def close_input(self) -> None:
@@ -231,6 +239,7 @@ class Box:
     def ended(self, attempt: int, code: int) -> tuple[bool, str]:
         """Of an instance that has ended: whether its memory ran out, and its termination message."""
         self.close_input()
+        self._main = 0
         message = termination.take(self._view.termination_log, self.spec.termination_message_path)
         if termination.wants_log(self.spec.termination_message_policy, code, message):
             message = self._boxes.pump.last_lines(self.name, attempt)
@@ -288,6 +297,8 @@ class Box:
             user_namespace=user_namespace,
             uts_namespace=self._view.uts,
             root=self._view.root,
+            own_processes=boxes.separates_processes,
+            masked=masks.is_masked(self.spec, own_root=bool(root)),
             identity=identity,
             cgroups=self._cgroup.procs if self._cgroup is not None else (),
             oom_score_adj=oom_score(asked.pod.spec, self.spec) if boxes.qos != "BestEffort" else None,
@@ -299,10 +310,13 @@ class Box:
         if self._launch is None:
             raise SpawnError("exec", 0, "the container has never been started")
         tree = self._boxes.forest.plant()
+        launch = self._launch
+        if launch.own_processes and self._main:
+            launch = replace(launch, own_processes=False, beside=self._main)
         launch = replace(
-            self._launch,
+            launch,
             argv=argv,
-            env={**self._launch.env, **tree.env} if tree.env else self._launch.env,
+            env={**launch.env, **tree.env} if tree.env else launch.env,
             stdin=fds[0],
             stdout=fds[1],
             stderr=fds[2],
@@ -409,6 +423,12 @@ class Boxes:
         """The cgroup of an instance that was handed over."""
         return self._pod_cgroups().known(kept)
 
+    @property
+    def separates_processes(self) -> bool:
+        """Whether each container has processes of its own: that is asked for, and can be had."""
+        spec = self.plan.pod.spec
+        return spec.share_process_namespace is False and not spec.host_pid and self.volumes.space.way == "mount"
+
     def of(self, name: str) -> Box:
         """The box of a container."""
         return self._boxes[name]
@@ -450,6 +470,7 @@ class Boxes:
         needs_mounts = (
             spec.volumes
             or spec.host_aliases
+            or spec.share_process_namespace is False
             or any(mapping.archive for mapping in asked.settings.images.values())
             or any(
                 one.security_context

@@ -13,7 +13,8 @@ import resource
 import signal
 import termios
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import NoReturn
 
 from initsup.node import syscalls
@@ -21,6 +22,7 @@ from initsup.node.failures import SpawnError
 from initsup.node.go_text import errno_text
 from initsup.node.identity import steps as identity_steps
 from initsup.node.leftovers import RLIMIT_LOCKS
+from initsup.node.masks import mask
 from initsup.node.program import explain, go_to, locate
 from initsup.node.spawn import Launch
 
@@ -38,10 +40,11 @@ def spawn_forked(launch: Launch) -> int:
     handled = [number for number, handler in handlers.items() if callable(handler)]
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, handled)
     try:
-        # A thread that waits for the GIL would leave it broken in a child that os.fork has not mended.
-        pid = syscalls.fork() if threading.active_count() == 1 else os.fork()
-        if pid == 0:
-            _become(launch, steps, reporter)
+        with _birthplace(launch):
+            # A thread that waits for the GIL would leave it broken in a child that os.fork has not mended.
+            pid = syscalls.fork() if threading.active_count() == 1 else os.fork()
+            if pid == 0:
+                _become(launch, steps, reporter)
         os.close(reporter)  # and no more until the child has exec'ed: all that is touched here is copied
         failure = os.read(report, 65536)
     except OSError as error:
@@ -55,6 +58,32 @@ def spawn_forked(launch: Launch) -> int:
     os.waitid(os.P_PID, pid, os.WEXITED)
     stage, number, message = failure.decode(errors="surrogateescape").split("\0", 2)
     raise SpawnError(stage, int(number), message)
+
+
+@contextmanager
+def _birthplace(launch: Launch) -> Iterator[None]:
+    """Have children born in the PID namespace that the launch wants. Raises OSError."""
+    if not launch.own_processes and not launch.beside:
+        yield
+        return
+    home = os.open("/proc/thread-self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        if launch.beside:
+            _enter(f"/proc/{launch.beside}/ns/pid", syscalls.CLONE_NEWPID)
+        else:
+            syscalls.unshare(syscalls.CLONE_NEWPID)
+        yield
+    finally:
+        syscalls.setns(home, syscalls.CLONE_NEWPID)
+        os.close(home)
+
+
+def _enter(path: str, kind: int) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        syscalls.setns(fd, kind)
+    finally:
+        os.close(fd)
 
 
 def _become(launch: Launch, steps: list[Step], reporter: int) -> NoReturn:
@@ -127,8 +156,15 @@ def _enter_view(launch: Launch) -> None:
         syscalls.setns(launch.user_namespace, syscalls.CLONE_NEWUSER)
     if launch.uts_namespace is not None:
         syscalls.setns(launch.uts_namespace, syscalls.CLONE_NEWUTS)
-    if launch.mount_namespace is not None:
+    if launch.beside:
+        _enter(f"/proc/{launch.beside}/ns/mnt", syscalls.CLONE_NEWNS)
+    elif launch.mount_namespace is not None:
         syscalls.setns(launch.mount_namespace, syscalls.CLONE_NEWNS)
+    if launch.own_processes:
+        syscalls.unshare(syscalls.CLONE_NEWNS)
+        syscalls.mount("proc", "/proc", "proc", flags=syscalls.MS_NOSUID | syscalls.MS_NODEV | syscalls.MS_NOEXEC)
+        if launch.masked:
+            mask()
     if launch.root is not None:
         os.chroot(launch.root)
         os.chdir("/")

@@ -29,6 +29,8 @@ def broken(manifest: Manifest, way: Way | None) -> list[Problem]:
     for field, containers in (("initContainers", spec.init_containers), ("containers", spec.containers)):
         for index, container in enumerate(containers):
             found += [f"spec.{field}[{index}].{line}" for line in _of_container(spec, container, way)]
+    if spec.share_process_namespace is False and not spec.host_pid and way in ("user", "link"):
+        found.append("spec.shareProcessNamespace: processes of its own for each container need root and mounts")
     if way == "link":
         found += links.problems(manifest)
     return [Problem(path, text, BEST_EFFORT) for path, _, text in (line.partition(": ") for line in found)]

@@ -53,6 +53,13 @@ class Launch(msgspec.Struct, frozen=True, kw_only=True):
     """Descriptor of the UTS namespace to start in; only with a mount namespace."""
 
     # From here on: whatever is set makes it the slow way.
+    own_processes: bool = False
+    """Start it as PID 1 of a PID namespace of its own, whose processes alone it finds in /proc. As root only, and with
+    a mount namespace, of which it gets a copy."""
+    masked: bool = False
+    """That /proc is to be masked (`initsup.node.masks`)."""
+    beside: int = 0
+    """The pid of a process that was started with `own_processes`, whose PID and mount namespaces to start in."""
     user_namespace: int | None = None
     """Descriptor of the user namespace to enter before the mount namespace."""
     root: str | None = None
@@ -97,6 +104,8 @@ def _needs_fork(launch: Launch) -> bool:
         or launch.root
         or launch.terminal
         or launch.parent_death_signal
+        or launch.own_processes
+        or launch.beside
         or launch.oom_score_adj is not None
         or launch.user_namespace is not None
     )

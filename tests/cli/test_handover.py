@@ -87,6 +87,7 @@ SPACES = Namespaces(fds=(40, 41), inode=4026532000, directory=42, borrowed=1)
 
 BOX = KeptBox(
     input=-1,
+    main=71,
     launch=Launch(
         argv=(), env={}, stdin=0, stdout=1, stderr=2, identity=Identity(uid=5, groups=(1, 2)), cgroups=("/g",), mark=8
     ),

@@ -79,6 +79,12 @@ def test_no_mount_gets_out_of_a_user_namespace(way: Way | None, count: int) -> N
     assert found == ["spec.containers[0].volumeMounts[0].mountPropagation"] * count
 
 
+@pytest.mark.parametrize(("way", "count"), [("user", 1), ("link", 1), ("mount", 0)])
+def test_processes_of_its_own_for_each_need_root_and_mounts(way: Way, count: int) -> None:
+    made = manifest(container(), share_process_namespace=False)
+    assert [problem.path for problem in broken(made, way)] == ["spec.shareProcessNamespace"] * count
+
+
 def test_best_effort_does_without_other_users() -> None:
     made = manifest(
         container(run_as_user=5, run_as_group=1000, run_as_non_root=True),

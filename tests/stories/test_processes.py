@@ -1,0 +1,86 @@
+"""Whose processes a container sees: all of them, or with `shareProcessNamespace: false` its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.stories.driver import Story, cli
+
+pytestmark = pytest.mark.real
+
+POD = """
+    SHARE
+    terminationGracePeriodSeconds = 1
+    [[containers]]
+    name = "deaf"
+    command = ["sh", "-c", "sleep 1000 & echo pid $$$$; wait"]
+    lifecycle.postStart.exec.command = ["sh", "-c", "sleep 2000 & echo hooked"]
+    readinessProbe.exec.command = ["test", "-d", "/proc/1"]
+    [[containers]]
+    name = "hears"
+    command = ["sh", "-c", "trap 'exit 7' TERM; while :; do sleep 0.05; done"]
+    """
+
+Start = Callable[[str], Story]
+
+
+@pytest.fixture
+def pod(home: Path, run: Callable[..., Story]) -> Start:
+    """Run the pod until it is ready; skips where processes cannot be kept apart."""
+
+    def start(share: str) -> Story:
+        (home / "pod.toml").write_text(textwrap.dedent(POD).replace("SHARE", share))
+        if cli("check", "--here", str(home / "pod.toml")).returncode:
+            pytest.skip("no PID namespaces here")
+        story = run(home / "pod.toml")
+        story.until_ready()
+        return story
+
+    return start
+
+
+def inside(story: Story, container: str, script: str) -> list[str]:
+    """What a shell in a container prints."""
+    return cli("exec", "--state-dir", str(story.state), "-c", container, "--", "sh", "-c", script).stdout.split()
+
+
+def test_containers_see_all_processes_by_default(pod: Start) -> None:
+    story = pod("")
+    assert story.logs("deaf") != "pid 1\n"
+    assert str(story.process.pid) in inside(story, "hears", "ls /proc")
+
+
+def test_each_may_have_its_own(pod: Start) -> None:
+    story = pod("shareProcessNamespace = false")
+    assert story.logs("deaf") == "pid 1\n"
+    assert inside(story, "deaf", "pgrep -x sleep | wc -l") == ["2"]  # its own, and what its hook has left
+    assert inside(story, "hears", "pgrep -f 'sleep 1000' -x") == []
+    assert inside(story, "hears", "ls -d /proc/1 && cat /proc/1/cmdline | tr '\\0' ' '")[:3] == ["/proc/1", "sh", "-c"]
+    pids = [int(name) for name in os.listdir("/proc") if name.isdecimal()]
+    assert len(pids) > len(inside(story, "hears", "ls -d /proc/[0-9]*"))
+
+
+def test_a_program_that_is_pid_1_ends_by_sigterm_only_if_it_listens(pod: Start) -> None:
+    story = pod("shareProcessNamespace = false")
+    story.signal(signal.SIGTERM)
+    assert story.ended() == 0
+    assert "initsup: hears: ended with 7" in story.said()
+    assert "initsup: deaf: ended with 137 (SIGKILL)" in story.said()
+    assert story.strays() == set()
+
+
+def test_commands_find_the_way_in_after_initsup_has_replaced_itself(pod: Start) -> None:
+    story = pod("shareProcessNamespace = false")
+    story.signal(signal.SIGUSR2)
+    story.until(lambda: "goes on as version" in story.said(), "initsup is replaced")
+    assert inside(story, "deaf", "readlink /proc/self/ns/pid") == inside(story, "deaf", "readlink /proc/1/ns/pid")
+    story.ask("restart", "hears")
+    story.until(lambda: story.container("hears")["restartCount"] == 1, "it is restarted")
+    story.until_ready()
+    assert inside(story, "hears", "cat /proc/1/comm") == ["sh"]
