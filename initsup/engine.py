@@ -22,7 +22,6 @@ from initsup.core.events import Began, Event, Looked, Probed, Redefined
 from initsup.core.facts import Facts
 from initsup.core.narrate import Notice, narrate
 from initsup.core.plan import Plan, plan
-from initsup.core.report import Where, as_pod
 from initsup.core.startup import is_alive
 from initsup.errors import InitsupError
 from initsup.journal import Journal, KeptNotices, Notices, stamp
@@ -30,6 +29,8 @@ from initsup.spec.manifest import Manifest
 
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
+
+    from initsup.core.report import Where
 
 Take = Callable[[str, bytes], None]
 """Gets what a container has written: "stdout" or "stderr", and the bytes."""
@@ -346,6 +347,8 @@ class Engine:
 
     def pod(self) -> dict[str, Any]:
         """The v1 Pod as it is now."""
+        from initsup.core.report import as_pod
+
         pod = as_pod(self.plan, self.facts, self.now(), self.clock, self.where, self.trouble())
         pod["spec"].setdefault("nodeName", self.host)
         return pod

@@ -171,12 +171,12 @@ def _observers(engine: Engine, node: HostNode, *, resumed: bool) -> list[Any]:
 
 
 def _run(engine: Engine, node: HostNode, place: StateDir, sentinel: Sentinel | None, kept: Handover | None) -> int:
-    from initsup.core.report import exit_code
-
     tcp = None
     if kept is None:
         tcp = _listen(engine)
         engine.step()
+    from initsup.core.report import exit_code  # now: neither before the first container nor the next version's
+
     if engine.facts.finished:
         _keep(engine, place.path)
     else:

@@ -6,11 +6,14 @@ Source: pkg/kubelet/status/generate.go.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from initsup.core.facts import Exited, Facts, Running, Stopping
 from initsup.core.plan import Member, Plan
 from initsup.core.shutdown import is_down
-from initsup.spec.status import PodCondition
+
+if TYPE_CHECKING:
+    from initsup.spec.status import PodCondition
 
 Clock = Callable[[float], str]
 """Turns monotonic seconds into an RFC 3339 time."""
@@ -65,6 +68,9 @@ def _incomplete(plan: Plan, facts: Facts) -> list[str]:
 
 
 def conditions(plan: Plan, facts: Facts, inner: str, clock: Clock) -> tuple[PodCondition, ...]:
+    """The conditions as the status has them."""
+    from initsup.spec.status import PodCondition  # not before the first container
+
     texts = {kind: _why_not(plan, facts, kind, inner) for kind in facts.conditions}
     return tuple(
         PodCondition(

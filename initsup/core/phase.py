@@ -5,11 +5,15 @@ Sources: pkg/kubelet/kubelet_pods.go (getPhase), pkg/kubelet/status/status_manag
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from initsup.core.facts import ContainerFacts, Facts, Waiting
 from initsup.core.plan import Member, Plan
 from initsup.core.restart import REMOVED, may_restart
 from initsup.core.shutdown import is_down
-from initsup.spec.status import ContainerStateTerminated, ContainerStatus
+
+if TYPE_CHECKING:  # the status is asked for after the first container has started
+    from initsup.spec.status import ContainerStateTerminated, ContainerStatus
 
 LOST_MESSAGE = "initsup was killed or has crashed, and nothing is known of the pod since"
 

@@ -19,7 +19,6 @@ from msgspec.structs import replace
 
 from initsup.core.plan import Member, Plan, plan
 from initsup.core.qos import container_needs, pod_needs, qos_class
-from initsup.core.report import Where
 from initsup.errors import Problem
 from initsup.node import env, masks, termination
 from initsup.node.failures import CannotRun, SpawnError
@@ -51,6 +50,7 @@ from initsup.spec.pod import Container
 from initsup.spec.settings import ImageMapping
 
 if TYPE_CHECKING:
+    from initsup.core.report import Where
     from initsup.node.attempt import Target
 
 OnExit = Callable[[int], None]
@@ -509,6 +509,8 @@ class Boxes:
 
     def where(self) -> Where:
         """What the status tells of this host."""
+        from initsup.core.report import Where
+
         return Where(ip=self.context.machine.ips[0], qos_class=self.qos)
 
     def doom(self, process: Process) -> None:
