@@ -18,7 +18,7 @@ from initsup.core.actions import Action, Finish, Kill, Refuse, Remove, RestartAl
 from initsup.core.apply import apply, begin
 from initsup.core.change import FORBIDDEN, compare, same
 from initsup.core.decide import decide
-from initsup.core.events import Began, Event, Looked, Probed, Redefined
+from initsup.core.events import Added, Began, Event, Looked, Probed, Redefined
 from initsup.core.facts import Facts
 from initsup.core.narrate import Notice, narrate
 from initsup.core.plan import Plan, plan
@@ -26,6 +26,7 @@ from initsup.core.startup import is_alive
 from initsup.errors import InitsupError
 from initsup.journal import Journal, KeptNotices, Notices, stamp
 from initsup.spec.manifest import Manifest
+from initsup.spec.pod import EphemeralContainer
 
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
@@ -302,16 +303,17 @@ class Engine:
 
         Raises Immutable when it changes what cannot change.
         """
-        meta = msgspec.structs.replace(asked.pod.metadata, uid=self.plan.pod.metadata.uid)
-        asked = msgspec.structs.replace(asked, pod=msgspec.structs.replace(asked.pod, metadata=meta))
+        replace, own = msgspec.structs.replace, self.plan.pod
+        spec, meta = asked.pod.spec, replace(asked.pod.metadata, uid=own.metadata.uid)
+        if not spec.ephemeral_containers:  # no file can have those that were added
+            spec = replace(spec, ephemeral_containers=own.spec.ephemeral_containers)
+        asked = replace(asked, pod=replace(asked.pod, metadata=meta, spec=spec))
         change = compare(self.plan.asked, asked)
         if change.forbidden:
             raise Immutable(change.forbidden)
         if same(self.plan.asked, asked):
             return ()
-        self.plan = self.journal.plan = plan(asked)
-        self.node.take_over(self.plan)
-        self.journal.begin(self.facts)
+        self._go_on_with(asked)
         for name in change.restart:
             self.node.post(Redefined(at=self.now(), container=name))
         self.node.post(Looked(at=self.now()))
@@ -324,6 +326,21 @@ class Engine:
         if self._where is None:
             self._where = self._find_where()
         return self._where
+
+    def add(self, *containers: EphemeralContainer) -> None:
+        """Have ephemeral containers in the pod from now on."""
+        replace, pod = msgspec.structs.replace, self.plan.pod
+        spec = replace(pod.spec, ephemeral_containers=(*pod.spec.ephemeral_containers, *containers))
+        self._go_on_with(replace(self.plan.asked, pod=replace(pod, spec=spec)))
+        self.node.post(Looked(at=self.now()))
+
+    def _go_on_with(self, asked: Manifest) -> None:
+        """Plan, node and journal follow a changed manifest; facts know the containers that are new in it."""
+        self.plan = self.journal.plan = plan(asked)
+        self.node.take_over(self.plan)
+        new = (name for name in self.plan.members if name not in self.facts.containers)
+        self.happened(*(Added(at=self.now(), container=name) for name in new))
+        self.journal.begin(self.facts)
 
     # -- what it tells ----------------------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from initsup.spec.pod import (
     Container,
     ContainerRestartRule,
     ContainerRestartRuleOnExitCodes,
+    EphemeralContainer,
     ObjectMeta,
     Pod,
     PodReadinessGate,
@@ -38,6 +39,11 @@ def container(name: str = "a", **fields: Any) -> Container:
 def sidecar(name: str = "s", **fields: Any) -> Container:
     """An init container that stays."""
     return container(name, restart_policy="Always", **fields)
+
+
+def ephemeral(name: str = "e", **fields: Any) -> EphemeralContainer:
+    """A container that is added while the pod runs."""
+    return EphemeralContainer(name=name, command=("look",), **fields)
 
 
 def probe(**fields: Any) -> Check:

@@ -264,7 +264,7 @@ class World:
 
 def containers(status: PodStatus) -> tuple[ContainerStatus, ...]:
     """All container statuses of a pod: init containers first."""
-    return (*status.init_container_statuses, *status.container_statuses)
+    return (*status.init_container_statuses, *status.container_statuses, *status.ephemeral_container_statuses)
 
 
 def brief(status: ContainerStatus) -> str:

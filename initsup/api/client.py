@@ -10,7 +10,7 @@ import json
 import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import IO, Any
 
 from initsup.api.files import EVENTS, JOURNAL, LOCK, POD, SOCKET, places
@@ -98,19 +98,47 @@ def exec_in(state_dir: str, container: str, argv: list[str], fds: tuple[int, int
     return int(_call_with(state_dir, request, fds)["code"])
 
 
-def attach(state_dir: str, container: str, pipes: tuple[int, int, int], stdin: bool) -> None:
-    """Join these three pipes to the streams of a running container until it ends. With a terminal it has no stderr."""
-    _call_with(state_dir, {"verb": "attach", "container": container, "stdin": stdin}, pipes)
+def attach(
+    state_dir: str,
+    container: str,
+    pipes: tuple[int, int, int],
+    stdin: bool,
+    joined: Callable[[Callable[[int, int], None]], None] = lambda _: None,
+) -> None:
+    """Join these three pipes to the streams of a running container until it ends. With a terminal it has no stderr.
+
+    `joined` is given what to call with the columns and rows of our terminal, at first and whenever they change.
+    """
+    request = {"verb": "attach", "container": container, "stdin": stdin}
+    _call_with(state_dir, request, pipes, lambda tell: joined(lambda w, h: tell({"Width": w, "Height": h})))
 
 
-def _call_with(state_dir: str, request: dict[str, Any], fds: tuple[int, int, int]) -> dict[str, Any]:
-    """Ask for something to be done with these descriptors, and wait until it is."""
+def debug(
+    state_dir: str,
+    container: dict[str, Any],
+    pipes: tuple[int, int, int],
+    joined: Callable[[Callable[[int, int], None]], None] = lambda _: None,
+) -> int:
+    """Add an ephemeral container (v1 EphemeralContainer), stay with it as `attach` does, and return its exit code."""
+    request = {"verb": "debug", "container": container}
+    answer = _call_with(state_dir, request, pipes, lambda tell: joined(lambda w, h: tell({"Width": w, "Height": h})))
+    return int(answer["code"])
+
+
+def _call_with(
+    state_dir: str,
+    request: dict[str, Any],
+    fds: tuple[int, int, int],
+    begun: Callable[[Callable[[dict[str, Any]], None]], None] = lambda _: None,
+) -> dict[str, Any]:
+    """Ask for something to be done with these descriptors, and wait until it is. `begun` may tell more meanwhile."""
     try:
         connection = _socket(state_dir)
     except OSError as problem:
         raise InitsupError(f"no initsup is running in {state_dir} ({problem.strerror})") from None
     with connection, connection.makefile("rb") as stream:
         socket.send_fds(connection, [json.dumps(request).encode() + b"\n"], list(fds))
+        begun(lambda more: connection.sendall(json.dumps(more).encode() + b"\n"))
         return _answer(stream)
 
 

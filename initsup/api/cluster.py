@@ -11,7 +11,7 @@ import msgspec
 
 from initsup.api import catalog, channels
 from initsup.api.exchange import Answer, Request, Stream, reply
-from initsup.api.failure import Failure, bad_request, no_route, not_allowed, not_found
+from initsup.api.failure import bad_request, no_route, not_allowed, not_found
 from initsup.api.guard import wants_page
 from initsup.api.negotiate import list_reply, one_reply
 from initsup.api.selectors import Selection
@@ -246,7 +246,11 @@ class Cluster:
     async def _debug(self, target: Target, request: Request) -> Answer:
         if request.method in ("GET", "HEAD"):
             return one_reply(request, "pods", self._found(target))
-        raise Failure(501, "initsup does not run ephemeral containers: use exec, the pod's host is this one")
+        if request.method not in ("PATCH", "PUT"):
+            raise not_allowed()
+        from initsup.api import ephemeral
+
+        return ephemeral.update(self.store, target.name, request)
 
 
 _SubRoute = Callable[[Cluster, Target, Request], Awaitable[Answer]]

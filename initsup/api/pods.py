@@ -59,13 +59,15 @@ def update(store: Store, name: str, request: Request) -> Reply:
     """PATCH and PUT. Raises Failure for what may not change on a pod that runs."""
     before = store.get("pods", name)
     assert before is not None
+    return _changed(store, before, result_of(before, request), request)
+
+
+def result_of(before: Object, request: Request) -> Object:
+    """The object that a PUT or a PATCH asks for. Raises Failure."""
     kind = request.header("content-type").partition(";")[0].strip().lower()
     if request.method == "PUT":
-        after = _object(request)
-    else:
-        body = decoded(request, yaml=kind in patch.APPLY)
-        after = patch.patched(before, kind or JSON, body)
-    return _changed(store, before, after, request)
+        return _object(request)
+    return patch.patched(before, kind or JSON, decoded(request, yaml=kind in patch.APPLY))
 
 
 def create(store: Store, request: Request, namespace: str) -> Reply:
@@ -75,7 +77,7 @@ def create(store: Store, request: Request, namespace: str) -> Reply:
     name = str(meta.get("name") or meta.get("generateName") or "")
     if wanted.get("kind") not in (None, "Pod"):
         raise bad_request(f"Object 'Kind' must be Pod, not {wanted.get('kind')}")
-    _check_fields(wanted, request)
+    read_pod(wanted, request)
     if not _NAME.fullmatch(name.rstrip("-") if meta.get("generateName") else name) or len(name) > 253:
         message = f'Invalid value: "{name}": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric ' \
             "characters, '-' or '.', and must start and end with an alphanumeric character"  # fmt: skip
@@ -108,7 +110,8 @@ def evict(store: Store, name: str, request: Request) -> tuple[str, Request]:
 # -- changing -------------------------------------------------------------------------------------------------------
 
 
-def _changed(store: Store, before: Object, after: Object, request: Request) -> Reply:
+def check_same(before: Object, after: Object) -> None:
+    """An object is changed by one who means this one, as it is now. Raises Failure."""
     meta, new = before["metadata"], after.get("metadata")
     name = meta["name"]
     if not isinstance(new, dict) or not isinstance(after.get("spec"), dict):
@@ -122,6 +125,11 @@ def _changed(store: Store, before: Object, after: Object, request: Request) -> R
     if new.get("resourceVersion") not in (None, "", meta["resourceVersion"]):
         why = "the object has been modified; please apply your changes to the latest version and try again"
         raise conflict("pods", name, why)
+
+
+def _changed(store: Store, before: Object, after: Object, request: Request) -> Reply:
+    check_same(before, after)
+    name, new = before["metadata"]["name"], after["metadata"]
     labels, annotations = _words(name, new, "labels"), _words(name, new, "annotations")
     annotations.pop(DEGRADED, None)
     engine = store.engine
@@ -129,7 +137,7 @@ def _changed(store: Store, before: Object, after: Object, request: Request) -> R
     pod = msgspec.structs.replace(engine.plan.pod, metadata=meta, spec=_spec(store, before, after, request))
     asked = msgspec.structs.replace(engine.plan.asked, pod=pod)
     _check_change(name, compare(engine.plan.asked, asked).forbidden)
-    if problems := [(one.path, "FieldValueInvalid", one.message) for one in check_pod(asked)]:
+    if problems := [(one.path, "FieldValueInvalid", one.message) for one in check_pod(asked, runs=True)]:
         raise invalid("Pod", name, *problems)
     if request.first("dryRun"):
         shown = {**before["metadata"], "labels": labels, "annotations": annotations}
@@ -149,8 +157,8 @@ def _spec(store: Store, before: Object, after: Object, request: Request) -> PodS
     own = store.engine.plan.pod.spec
     if _bare(before["spec"]) == _bare(after["spec"]):
         return own
-    fresh = _check_fields(after, request).spec
-    shown = _check_fields(before, request).spec
+    fresh = read_pod(after, request).spec
+    shown = read_pod(before, request).spec
     same = {field: getattr(own, field) for field in own.__struct_fields__
             if getattr(fresh, field) == getattr(shown, field)}  # fmt: skip
     return msgspec.structs.replace(fresh, **same)
@@ -164,7 +172,7 @@ def _bare(tree: Any) -> Any:
     return [_bare(item) for item in tree] if isinstance(tree, list) else tree
 
 
-def _check_fields(tree: Object, request: Request) -> Pod:
+def read_pod(tree: Object, request: Request) -> Pod:
     """Read a pod from JSON. An unknown field is an error when the client asked to be strict. Raises Failure."""
     wanted = msgspec.json.decode(msgspec.json.encode({key: value for key, value in tree.items() if key != "status"}))
     unknown: list[str] = []

@@ -15,7 +15,7 @@ import msgspec
 from initsup.api.channels import RESIZE, STDERR, STDIN, STDOUT, SUCCESS, Channels
 from initsup.api.exchange import Request
 from initsup.api.failure import Failure, bad_request
-from initsup.core.facts import Running, Stopping
+from initsup.core.facts import Running, Starting, Stopping, Waiting
 from initsup.engine import Engine
 
 PIECE = 65536
@@ -219,9 +219,31 @@ class _Held:
             self.news.set()
 
 
-async def attach(engine: Engine, asked: Wanted, channels: Channels) -> dict[str, Any]:
-    """Join the container's own streams to the channels until it ends."""
+async def attach_to_new(engine: Engine, name: str, channels: Channels) -> dict[str, Any]:
+    """Join the streams of a container that is about to be started, from its first byte on, until it ends.
+
+    To be called before it can have been started. One that cannot be created is not waited for.
+    """
     held = _Held()
+    engine.node.listen(name, held.take)
+    try:
+        while isinstance((facts := engine.facts.containers[name]).state, Waiting | Starting) and facts.error is None:
+            await engine.change()
+    finally:
+        engine.node.unlisten(name, held.take)
+    if isinstance(facts.state, Waiting):
+        assert facts.error is not None
+        return Failure(500, f"container {name} is waiting to start: {facts.error.message}").status()
+    spec = engine.plan.members[name].spec
+    asked = Wanted(name, facts.attempt, spec.stdin, True, not spec.tty, spec.tty)
+    if isinstance(facts.state, Running | Stopping):
+        return await attach(engine, asked, channels, held)
+    return await _from_container(engine, asked, held, channels)
+
+
+async def attach(engine: Engine, asked: Wanted, channels: Channels, held: _Held | None = None) -> dict[str, Any]:
+    """Join the container's own streams to the channels until it ends. `held`: what it has written before."""
+    held = held or _Held()
     try:
         attachment = engine.node.attach(asked.container, asked.attempt, held.take)
     except OSError as problem:

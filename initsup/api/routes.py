@@ -108,9 +108,11 @@ def _restart(engine: Engine, request: dict[str, Any]) -> dict[str, Any]:
     if engine.facts.stop is not None:
         raise Refusal("the pod is ending")
     if request.get("container") is None:
-        names = [m.name for m in engine.plan.members.values() if m.kind != "init"]
+        names = [m.name for m in engine.plan.members.values() if m.kind in ("sidecar", "main")]
     else:
         name, container = container_of(engine, request)
+        if engine.plan.members[name].kind == "ephemeral":
+            raise Refusal(f"ephemeral container {name} runs once, and is never restarted")
         done = isinstance(container.state, Exited) and container.ready
         if engine.plan.members[name].kind == "init" and (container.attempt < 0 or done):
             raise Refusal(f"init container {name} is not running, and init containers run once")
@@ -118,6 +120,26 @@ def _restart(engine: Engine, request: dict[str, Any]) -> dict[str, Any]:
     for name in names:
         engine.node.post(RestartAsked(at=engine.now(), container=name, by="restart asked for"))
     return {"containers": names}
+
+
+def _debug(engine: Engine, request: dict[str, Any]) -> dict[str, Any]:
+    """Add an ephemeral container, given as `container`."""
+    import msgspec
+
+    from initsup.load.check_ephemeral import added
+    from initsup.spec.pod import EphemeralContainer
+
+    if engine.facts.stop is not None:
+        raise Refusal("the pod is ending")
+    try:
+        wanted = msgspec.convert(request.get("container"), EphemeralContainer)
+    except msgspec.ValidationError as problem:
+        raise Refusal(str(problem)) from None
+    new, problems = added(engine.plan.asked, (*engine.plan.pod.spec.ephemeral_containers, wanted))
+    if problems:
+        raise Refusal("\n".join(f"{one.path}: {one.message}" for one in problems))
+    engine.add(*new)
+    return {"container": wanted.name}
 
 
 def _signal(engine: Engine, request: dict[str, Any]) -> dict[str, Any]:
@@ -146,6 +168,7 @@ _ROUTES = {
     "apply": _apply,
     "delete": _delete,
     "restart": _restart,
+    "debug": _debug,
     "signal": _signal,
     "facts": _facts,
 }

@@ -18,6 +18,7 @@ import msgspec
 from initsup import __version__
 from initsup.api.door import Door
 from initsup.api.routes import Refusal, answer, running_container
+from initsup.core.facts import Exited
 from initsup.core.narrate import Notice
 from initsup.engine import Command, Engine
 from initsup.errors import InitsupError
@@ -270,6 +271,8 @@ class Desk:
             await _exec(engine, client, request)
         elif verb == "attach":
             await _attach(engine, client, request)
+        elif verb == "debug":
+            await _debug(engine, client, request)
         elif verb == "kubeconfig":
             await client.send(_kubeconfig(self._door))
         elif verb == "top":
@@ -390,6 +393,28 @@ def _begin(engine: Engine, client: Client, request: dict[str, Any], on_exit: Cal
     if not argv or len(client.fds) != 3:
         raise Refusal("exec needs a command and three descriptors")
     return engine.node.execute(name, attempt, tuple(argv), tuple(client.fds), bool(request.get("tty")), on_exit)
+
+
+async def _debug(engine: Engine, client: Client, request: dict[str, Any]) -> None:
+    """Add an ephemeral container; a client that brings pipes stays with it until it has ended, and gets its code."""
+    from initsup.api.over_pipes import OverPipes
+    from initsup.api.remote import attach_to_new
+
+    name = str((request.get("container") or {}).get("name"))
+    if not (client.is_resumed and name in engine.plan.members):
+        added = answer(engine, request)
+        if "error" in added or len(client.fds) != 3:
+            await client.send(added)
+            return
+    pipes = OverPipes(client.connection, client.fds, engine.plan.members[name].spec.stdin)
+    status = await attach_to_new(engine, name, pipes)
+    state = engine.facts.containers[name].state
+    if status["status"] != "Success" or not isinstance(state, Exited):
+        await client.send({"error": status.get("message", f"container {name} goes on"), "code": 1})
+    elif state.exit.reason == "StartError":
+        await client.send({"error": state.exit.message, "code": state.exit.code})
+    else:
+        await client.send({"code": state.exit.code})
 
 
 async def _attach(engine: Engine, client: Client, request: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from initsup.cli.parser import Parser
 
 PIECE = 65536
+Attached = Callable[[tuple[int, int, int], Callable[[Callable[[int, int], None]], None]], Any]
 
 
 def arguments(parser: Parser) -> None:
@@ -40,31 +42,28 @@ def attach(args: Namespace) -> int:
 
     place = state_dir(args, pod_name(args.words))
     container = args.container or default_container(client.get_pod(place))
-    raw = args.tty and args.stdin and os.isatty(0)
-    saved = _raw() if raw else None
-    try:
-        _join(place, container, args.stdin)
-    finally:
-        if saved is not None:
-            import termios
-
-            termios.tcsetattr(0, termios.TCSADRAIN, saved)
+    join(lambda pipes, joined: client.attach(place, container, pipes, args.stdin, joined), args.stdin, args.tty)
     return 0
 
 
-def _raw() -> list[Any]:
-    import termios
-    import tty
+def join(attached: Attached, stdin: bool, tty: bool) -> Any:
+    """Join our streams to those of a container. With `tty` our terminal, if it is one, is the container's.
 
-    saved: list[Any] = termios.tcgetattr(0)
-    tty.setraw(0)
-    return saved
+    `attached` is called with pipes, and with what is to be told of our terminal's size; its result is ours.
+    """
+    from contextlib import nullcontext
+
+    from initsup.cli.terminal import raw, sizes_to
+
+    if not (tty and os.isatty(0)):
+        return _carry_all(lambda pipes: attached(pipes, lambda _: None), stdin)
+    print("If you don't see a command prompt, try pressing enter.", file=sys.stderr)
+    with raw() if stdin else nullcontext():
+        return _carry_all(lambda pipes: attached(pipes, sizes_to), stdin)
 
 
-def _join(place: str, container: str, stdin: bool) -> None:
+def _carry_all(attached: Callable[[tuple[int, int, int]], Any], stdin: bool) -> Any:
     """Our streams are carried by threads: the other side wants pipes, which ours need not be."""
-    from initsup.api import client
-
     source, to_container = os.pipe()
     out, from_stdout = os.pipe()
     err, from_stderr = os.pipe()
@@ -74,7 +73,7 @@ def _join(place: str, container: str, stdin: bool) -> None:
     for carrier in carriers:
         carrier.start()
     try:
-        client.attach(place, container, (source, from_stdout, from_stderr), stdin)
+        return attached((source, from_stdout, from_stderr))
     finally:
         for fd in (source, from_stdout, from_stderr):
             os.close(fd)

@@ -39,6 +39,7 @@ complete -c initsup -a '(initsup __complete -- (commandline -opc)[2..-1] (comman
 
 _FORMS = ("json", "yaml", "wide", "name")
 _CONDITIONS = ("condition=Ready", "condition=Initialized", "condition=ContainersReady", "phase=", "create", "delete")
+_LISTS = ("containers", "initContainers", "ephemeralContainers")
 _SHORT = {"-c": "--container", "-o": "--output"}
 
 
@@ -87,7 +88,7 @@ def candidates(before: list[str], current: str) -> list[str]:
             option for action in parser.full()._actions for option in action.option_strings if option[:2] == "--"
         )
     option = _SHORT.get(rest[-1], rest[-1]) if rest else ""
-    if option == "--container":
+    if option in ("--container", "--target"):
         return _containers(rest)
     if option == "--output":
         return ["toml", "yaml", "json"] if verb == "convert" else [*_FORMS]
@@ -128,7 +129,7 @@ def _containers(rest: list[str]) -> list[str]:
         spec = get_pod(find_state_dir(given))["spec"]
     except InitsupError:
         return []
-    return [container["name"] for kind in ("containers", "initContainers") for container in spec.get(kind) or ()]
+    return [container["name"] for kind in _LISTS for container in spec.get(kind) or ()]
 
 
 def _pods() -> list[str]:

@@ -64,6 +64,8 @@ def text(pod: dict[str, Any], events: dict[str, Any] | None, now: float) -> list
     if spec.get("initContainers"):
         lines += containers("Init Containers", pod, "initContainers", now)
     lines += containers("Containers", pod, "containers", now)
+    if spec.get("ephemeralContainers"):
+        lines += containers("Ephemeral Containers", pod, "ephemeralContainers", now)
     if gates := spec.get("readinessGates"):
         held = {c.get("type"): c.get("status") for c in status.get("conditions") or ()}
         lines += ["Readiness Gates:", "  Type\tStatus"]

@@ -16,11 +16,9 @@ PROBES = {"livenessProbe": "Liveness", "readinessProbe": "Readiness", "startupPr
 
 
 def containers(title: str, pod: dict[str, Any], kind: str, now: float) -> list[str]:
-    """One section for each container; `kind` is `containers` or `initContainers`."""
-    status = pod.get("status") or {}
-    known = {
-        s.get("name"): s for s in status.get("initContainerStatuses" if kind[0] == "i" else "containerStatuses") or ()
-    }
+    """One section for each container; `kind` is `containers`, `initContainers` or `ephemeralContainers`."""
+    statuses = (pod.get("status") or {}).get(f"{kind.removesuffix('s')}Statuses") or ()
+    known = {status.get("name"): status for status in statuses}
     lines = [f"{title}:"]
     for container in (pod.get("spec") or {}).get(kind) or ():
         lines.append(f"  {container.get('name')}:")

@@ -22,6 +22,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "top": ("initsup.cli.top:top", "Show the CPU and memory that a pod uses"),
     "health": ("initsup.cli.health:health", "Tell by the exit code whether a pod is ready"),
     "attach": ("initsup.cli.attach:attach", "Join the streams of a running container"),
+    "debug": ("initsup.cli.debug:debug", "Add a container to a running pod, to look into it"),
     "cp": ("initsup.cli.cp:cp", "Copy files into or out of a container"),
     "port-forward": ("initsup.cli.forward:forward", "Carry connections to a port of the pod"),
     "exec": ("initsup.cli.execute:execute", "Run a command in a container"),
@@ -48,7 +49,7 @@ HIDDEN = {"__complete": ("initsup.cli.completion:complete", "Print the words tha
 GROUPS = {
     "Run a pod": ("run",),
     "Look at it": ("get", "describe", "logs", "events", "timeline", "dashboard", "top", "wait", "health"),
-    "Work with it": ("apply", "exec", "attach", "cp", "port-forward", "restart", "signal", "delete"),
+    "Work with it": ("apply", "exec", "attach", "debug", "cp", "port-forward", "restart", "signal", "delete"),
     "Write manifests": ("check", "convert", "explain", "schema"),
     "Set up": ("kubeconfig", "kubectl", "reexec", "completion"),
 }

@@ -53,7 +53,7 @@ class Progress:
             if notice.reason in SAID and not notice.message.startswith("Stopping container"):
                 self._say(f"{_subject(notice)}{notice.message.rstrip()}")
         for name, container in facts.containers.items():
-            old = before.containers[name] if before is not None else ContainerFacts()
+            old = (before and before.containers.get(name)) or ContainerFacts()
             if old is not container:
                 for line in _changes(plan, facts, plan.members[name], old, container):
                     self._say(line)
@@ -142,6 +142,8 @@ def _exit(container: ContainerFacts) -> Exit | None:
 def _step(plan: Plan, member: Member) -> str:
     if member.kind == "main":
         return ""
+    if member.kind == "ephemeral":
+        return " (ephemeral)"
     return f" (init {plan.inits.index(member) + 1}/{len(plan.inits)})"
 
 
@@ -180,7 +182,7 @@ def _then(facts: Facts, member: Member, container: ContainerFacts) -> str:
 def _who(plan: Plan, facts: Facts, now: float) -> list[str]:
     """Who is waited for, each with how long: `run-migrations runs for 3s`, `app starts again in 8s`."""
     found = []
-    for member in plan.members.values():
+    for member in plan.members.values() if facts.stop is not None else (*plan.inits, *plan.mains):
         container = facts.containers[member.name]
         state = container.state
         if facts.stop is not None:

@@ -6,12 +6,39 @@ import fcntl
 import os
 import select
 import signal
+import struct
 import termios
 import threading
 import tty
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 
 _SIZE = b"\0" * 8
+
+
+@contextmanager
+def raw() -> Iterator[None]:
+    """Every key of our terminal goes through as it is, Ctrl-C too."""
+    saved = termios.tcgetattr(0)
+    try:
+        tty.setraw(0)
+        yield
+    finally:
+        termios.tcsetattr(0, termios.TCSADRAIN, saved)
+
+
+def sizes_to(tell: Callable[[int, int], None]) -> None:
+    """Tell the columns and rows of our terminal, now and whenever they change."""
+
+    def told(*_signal: object) -> None:
+        rows, columns, _, _ = struct.unpack("HHHH", fcntl.ioctl(0, termios.TIOCGWINSZ, _SIZE))
+        try:
+            tell(columns, rows)
+        except OSError:
+            signal.signal(signal.SIGWINCH, signal.SIG_DFL)  # nobody wants to know any more
+
+    signal.signal(signal.SIGWINCH, told)
+    told()
 
 
 def on_a_terminal(run: Callable[[tuple[int, int, int]], int], with_input: bool) -> int:
@@ -20,21 +47,17 @@ def on_a_terminal(run: Callable[[tuple[int, int, int]], int], with_input: bool) 
     Our terminal is in raw mode meanwhile, so Ctrl-C goes to the command, and the new terminal follows our size.
     """
     master, slave = os.openpty()
-    saved = termios.tcgetattr(0) if with_input else None
     _copy_size(slave)
     before = signal.signal(signal.SIGWINCH, lambda *_: _copy_size(slave))
     pump = threading.Thread(target=_join, args=(master, 0 if with_input else None), daemon=True)
-    try:
-        if saved is not None:
-            tty.setraw(0)
-        pump.start()
-        return run((slave, slave, slave))
-    finally:
-        signal.signal(signal.SIGWINCH, before)
-        os.close(slave)  # the last one, unless the command left something behind: then we do not wait for that
-        pump.join(timeout=1.0)
-        if saved is not None:
-            termios.tcsetattr(0, termios.TCSADRAIN, saved)
+    with raw() if with_input else nullcontext():
+        try:
+            pump.start()
+            return run((slave, slave, slave))
+        finally:
+            signal.signal(signal.SIGWINCH, before)
+            os.close(slave)  # the last one, unless the command left something behind: then we do not wait for that
+            pump.join(timeout=1.0)
 
 
 def _copy_size(terminal: int) -> None:

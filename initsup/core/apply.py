@@ -207,7 +207,7 @@ def _lost(plan: Plan, facts: Facts, event: events.Lost) -> Facts:
 
 def _restart_asked(plan: Plan, facts: Facts, event: events.RestartAsked) -> Facts:
     member = plan.members.get(event.container)
-    if member is None or facts.stop is not None:
+    if member is None or member.kind == "ephemeral" or facts.stop is not None:
         return facts
     container = facts.containers[member.name]
     return _put(facts, member, replace(container, asked=event.by or "restart asked for", refused=None, error=None))
@@ -222,6 +222,12 @@ def _redefined(plan: Plan, facts: Facts, event: events.Redefined) -> Facts:
     if isinstance(container.state, Starting | Running) and member.kind != "init":
         container = replace(container, state=replace(container.state, redefined=True))
     return _put(facts, member, container)
+
+
+def _added(plan: Plan, facts: Facts, event: events.Added) -> Facts:
+    if event.container in facts.containers:
+        return facts
+    return replace(facts, containers={**facts.containers, event.container: ContainerFacts()})
 
 
 def _looked(plan: Plan, facts: Facts, event: events.Looked) -> Facts:
@@ -318,7 +324,7 @@ def _begun_remove(plan: Plan, facts: Facts, action: actions.Remove, at: float) -
     end = Exit(code=137, reason=REMOVED, message=REMOVED_MESSAGE, finished_at=at, started_at=at)
     containers = {
         name: container
-        if container.attempt < 0
+        if container.attempt < 0 or plan.members[name].kind == "ephemeral"
         else replace(
             container,
             state=Waiting(),
@@ -426,6 +432,7 @@ _RULES: dict[type, Callable[[Plan, Facts, Any], Facts]] = {
     events.Lost: _lost,
     events.RestartAsked: _restart_asked,
     events.Redefined: _redefined,
+    events.Added: _added,
     events.Looked: _looked,
 }
 

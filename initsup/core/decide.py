@@ -12,6 +12,7 @@ The rules, in order of precedence:
  7. An instance is ended when its liveness or startup probe or its postStart hook has failed, or a person wants that.
  8. A started container's postStart hook runs.
  9. Init containers start one by one, sidecars stay, then the main containers start; each when its back-off lets it.
+    An ephemeral container starts as soon as it has been added, once.
 10. Probes that are due are carried out.
 
 Every action carries its reason, and `wake_at` is recomputed on each pass: a lost timer cannot be expressed.
@@ -39,7 +40,7 @@ from initsup.core.plan import Member, Plan
 from initsup.core.probing import may_probe
 from initsup.core.restart import CONFIG_RETRY, SEEN_AS_ENDED, refused_until, trigger
 from initsup.core.shutdown import SIGKILL, SIGTERM, kill_grace, next_step
-from initsup.core.startup import Startup, all_over, is_alive, startup
+from initsup.core.startup import Startup, all_over, ephemerals, is_alive, startup
 from initsup.spec.units import signal_number
 
 DEADLINE_MESSAGE = "Pod was active on the node longer than the specified deadline"
@@ -67,7 +68,7 @@ def decide(plan: Plan, facts: Facts, now: float) -> Decision:
     for member in plan.members.values():
         _look_after(plan, facts, member, now, todo)
     if not todo.actions:  # what has been decided may change who is next
-        _start(facts, due, now, todo)
+        _start(facts, (*ephemerals(plan, facts), *due.start), now, todo)
     return todo.decision()
 
 
@@ -181,7 +182,7 @@ def _restarts_all(plan: Plan, facts: Facts, now: float, todo: _Todo) -> bool:
         reason = f"the exit of {name} matches a RestartAllContainers rule"
         todo.actions.append(RestartAll(trigger=name, reason=reason))
         return True
-    alive = [m for m in plan.members.values() if is_alive(facts.containers[m.name])]
+    alive = [m for m in (*plan.inits, *plan.mains) if is_alive(facts.containers[m.name])]
     if not alive:
         todo.actions.append(Remove(reason="all containers start again"))
     for member in alive:
@@ -269,8 +270,8 @@ def _probe(facts: Facts, member: Member, now: float, todo: _Todo) -> None:
 # -- 9: starting ----------------------------------------------------------------------------------------------------
 
 
-def _start(facts: Facts, due: Startup, now: float, todo: _Todo) -> None:
-    for member in due.start:
+def _start(facts: Facts, due: tuple[Member, ...], now: float, todo: _Todo) -> None:
+    for member in due:
         container = facts.containers[member.name]
         at = _may_start_at(container)
         if now < at:

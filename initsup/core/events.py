@@ -132,6 +132,12 @@ class Redefined(Happened, frozen=True):
     container: str
 
 
+class Added(Happened, frozen=True):
+    """An ephemeral container has been added to the pod; the plan has it already."""
+
+    container: str
+
+
 class Looked(Happened, frozen=True):
     """Time has passed: conditions are stamped with it. Says nothing else."""
 
@@ -151,5 +157,6 @@ Event = (
     | Lost
     | RestartAsked
     | Redefined
+    | Added
     | Looked
 )

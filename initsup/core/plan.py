@@ -14,12 +14,14 @@ from initsup.spec.manifest import Manifest
 from initsup.spec.pod import Container, Pod
 from initsup.spec.probe import Probe
 
-Kind = Literal["init", "sidecar", "main"]
+Kind = Literal["init", "sidecar", "main", "ephemeral"]
+_GROUPS = {"main": "containers", "ephemeral": "ephemeralContainers"}
 
 
 class Member(msgspec.Struct, frozen=True):
     """One container of the pod. `kind`: a regular init container, a sidecar (an init container that is restarted
-    always, KEP-753), or a main container. `policy` is its effective restartPolicy.
+    always, KEP-753), a main container, or an ephemeral one, which was added while the pod ran (KEP-277). `policy` is
+    its effective restartPolicy.
     """
 
     name: str
@@ -33,8 +35,7 @@ class Member(msgspec.Struct, frozen=True):
     @property
     def field_path(self) -> str:
         """How events name it (pkg/kubelet/container/ref.go)."""
-        group = "containers" if self.kind == "main" else "initContainers"
-        return f"spec.{group}{{{self.name}}}"
+        return f"spec.{_GROUPS.get(self.kind, 'initContainers')}{{{self.name}}}"
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -43,6 +44,7 @@ class Plan(msgspec.Struct, frozen=True):
     asked: Manifest
     inits: tuple[Member, ...]
     mains: tuple[Member, ...]
+    ephemerals: tuple[Member, ...]
     members: dict[str, Member]
     restarts_all: bool
     """Some container has a RestartAllContainers rule."""
@@ -72,11 +74,13 @@ def plan(asked: Manifest) -> Plan:
         for c in spec.init_containers
     )
     mains = tuple(_member(c, "main", spec.restart_policy) for c in spec.containers)
+    ephemerals = tuple(_member(c, "ephemeral", "Never") for c in spec.ephemeral_containers)
     return Plan(
         asked=asked,
         inits=inits,
         mains=mains,
-        members={m.name: m for m in (*inits, *mains)},
+        ephemerals=ephemerals,
+        members={m.name: m for m in (*inits, *mains, *ephemerals)},
         restarts_all=any(
             rule.action == "RestartAllContainers" for m in (*inits, *mains) for rule in m.spec.restart_policy_rules
         ),

@@ -72,9 +72,14 @@ def is_started(container: ContainerFacts) -> bool:
 
 
 def is_ready(member: Member, container: ContainerFacts) -> bool:
-    """The `ready` of the status: started, and its readiness probe says so; of an init container: ended with success."""
+    """The `ready` of the status: started, and its readiness probe says so; of an init container: ended with success.
+
+    An ephemeral container is never ready: nobody waits for it.
+    """
     if container.before is not None:
         return container.ready
+    if member.kind == "ephemeral":
+        return False
     if member.kind == "init":
         return isinstance(container.state, Exited) and not failed(container.state.exit)
     readiness = container.probes.get("readiness")

@@ -53,6 +53,7 @@ def report(plan: Plan, facts: Facts, now: float, clock: Clock, where: Where = Wh
     so_far = phase(plan, facts, inits, mains)
     inner = "Failed" if facts.stop is not None and facts.stop.why in ("deadline", "evicted", "lost") else so_far
     shown, reason, message = published(plan, facts, so_far)
+    added = tuple(_container(plan, facts, m, now, clock) for m in plan.ephemerals)
     if is_down(facts):
         inits, mains = _written_off(plan, inits, mains)
     return PodStatus(
@@ -67,6 +68,7 @@ def report(plan: Plan, facts: Facts, now: float, clock: Clock, where: Where = Wh
         start_time=clock(facts.began_at),
         init_container_statuses=inits,
         container_statuses=tuple(sorted(mains, key=lambda status: status.name)),
+        ephemeral_container_statuses=tuple(sorted(added, key=lambda status: status.name)),
         qos_class=where.qos_class,
     )
 
@@ -129,7 +131,7 @@ def _container(plan: Plan, facts: Facts, member: Member, now: float, clock: Cloc
         state=state,
         last_state=last,
         ready=container.ready and (member.kind == "init" or state.running is not None),
-        started=container.started,
+        started=container.started if member.kind != "ephemeral" else None,
         restart_count=max(attempt, 0),
         image=member.spec.image,
         container_id=_id(plan, member, attempt) if attempt >= 0 and not container.removed else "",

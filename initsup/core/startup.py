@@ -88,6 +88,11 @@ def _mains(plan: Plan, facts: Facts) -> tuple[Member, ...]:
     return tuple(start)
 
 
+def ephemerals(plan: Plan, facts: Facts) -> tuple[Member, ...]:
+    """Ephemeral containers to start: each once, initialized or not (kuberuntime_manager.go, computePodActions)."""
+    return tuple(m for m in plan.ephemerals if isinstance(facts.containers[m.name].state, Waiting))
+
+
 def all_over(plan: Plan, facts: Facts) -> bool:
     """Whether every main container has ended for good."""
     return all(is_over(m, facts.containers[m.name]) for m in plan.mains)

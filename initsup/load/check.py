@@ -18,8 +18,8 @@ _POLICIES = ("Always", "OnFailure", "Never")
 _DNS_POLICIES = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
 
 
-def check_pod(manifest: Manifest) -> Findings:
-    """All that is wrong with the pod."""
+def check_pod(manifest: Manifest, *, runs: bool = False) -> Findings:
+    """All that is wrong with the pod. Only one that `runs` can have ephemeral containers."""
     find = Findings(manifest.settings.best_effort)
     spec = manifest.pod.spec
     check_metadata(find, manifest.pod.metadata, names.subdomain)
@@ -34,6 +34,12 @@ def check_pod(manifest: Manifest) -> Findings:
         settings=manifest.settings,
     )
     check_containers(find, spec, context)
+    if spec.ephemeral_containers and not runs:
+        find.forbidden("spec.ephemeralContainers", "cannot be set on create")
+    elif spec.ephemeral_containers:
+        from .check_ephemeral import check_ephemeral
+
+        check_ephemeral(find, spec, context)
     check_pod_resources(find, spec, context.claims)
     check_pod_security(find, spec)
     _check_life(find, spec)
@@ -81,8 +87,6 @@ def _check_life(find: Findings, spec: PodSpec) -> None:
     for index, gate in enumerate(spec.readiness_gates):
         path = f"spec.readinessGates[{index}].conditionType"
         find.each_invalid(path, gate.condition_type, names.qualified(gate.condition_type))
-    if spec.ephemeral_containers:
-        find.forbidden("spec.ephemeralContainers", "cannot be set on create")
     if spec.os is not None:
         if not spec.os.name:
             find.required("spec.os.name", "cannot be empty")

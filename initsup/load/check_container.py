@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from initsup.spec.pod import Container, ContainerPort, ContainerRestartRule, PodSpec
+from initsup.spec.pod import Container, ContainerPort, ContainerRestartRule, EphemeralContainer, PodSpec
 from initsup.spec.settings import SupervisorConfiguration
 from initsup.spec.volume import Volume, VolumeMount
 
@@ -41,7 +41,7 @@ def check_containers(find: Findings, spec: PodSpec, context: Context) -> None:
     taken: set[str] = set()
     for index, container in enumerate(spec.containers):
         path = f"spec.containers[{index}]"
-        _check_container(find, path, container, context)
+        check_container(find, path, container, context)
         if container.name in taken:
             find.duplicate(f"{path}.name", container.name)
         taken.add(container.name)
@@ -50,7 +50,7 @@ def check_containers(find: Findings, spec: PodSpec, context: Context) -> None:
     taken.discard("")
     for index, container in enumerate(spec.init_containers):
         path = f"spec.initContainers[{index}]"
-        _check_container(find, path, container, context)
+        check_container(find, path, container, context)
         if container.name in taken:
             find.duplicate(f"{path}.name", container.name)
         taken.add(container.name)
@@ -71,7 +71,7 @@ def _check_init(find: Findings, path: str, container: Container, context: Contex
             find.forbidden(f"{path}.{field}", _ONLY_SIDECARS)
 
 
-def _check_container(find: Findings, path: str, container: Container, context: Context) -> None:
+def check_container(find: Findings, path: str, container: Container, context: Context) -> None:
     """The rules for containers of every kind."""
     if container.name:
         find.each_invalid(f"{path}.name", container.name, names.label(container.name))
@@ -99,7 +99,7 @@ def _check_program(find: Findings, path: str, container: Container, settings: Su
     image = container.image
     if image != image.strip():
         find.invalid(f"{path}.image", image, "must not have leading or trailing whitespace")
-    elif container.command:
+    elif container.command or isinstance(container, EphemeralContainer):  # which runs a shell when it has no other
         return
     elif not image:
         find.required(f"{path}.image", hint="or give a command, which is then run on this host")

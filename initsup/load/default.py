@@ -16,6 +16,7 @@ from initsup.spec.units import format_nanos, nanos
 from initsup.spec.volume import EmptyDirVolumeSource, Volume
 
 S = TypeVar("S", bound=Struct)
+C = TypeVar("C", bound=Container)
 
 _POD_LEVEL = ("cpu", "memory", "hugepages-")
 
@@ -29,6 +30,7 @@ def with_defaults(manifest: Manifest) -> Manifest:
         volumes=tuple(map(_volume, spec.volumes)),
         init_containers=tuple(_container(inner, spec.host_network) for inner in spec.init_containers),
         containers=tuple(_container(inner, spec.host_network) for inner in spec.containers),
+        ephemeral_containers=tuple(_container(inner, spec.host_network) for inner in spec.ephemeral_containers),
         restart_policy=spec.restart_policy or "Always",
         termination_grace_period_seconds=_grace(spec.termination_grace_period_seconds),
         dns_policy=spec.dns_policy or "ClusterFirst",
@@ -110,7 +112,7 @@ def _volume(volume: Volume) -> Volume:
     return volume
 
 
-def _container(container: Container, host_network: bool) -> Container:
+def _container(container: C, host_network: bool) -> C:
     resources = container.resources
     missing = {name: limit for name, limit in resources.limits.items() if name not in resources.requests}
     if missing:

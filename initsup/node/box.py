@@ -450,7 +450,10 @@ class Boxes:
         self.images.take_over(plan.asked.settings)
         self.mounts.take_over(plan.asked)
         for name, member in plan.members.items():
-            self._boxes[name].take_over(member)
+            if name in self._boxes:
+                self._boxes[name].take_over(member)
+            else:
+                self._boxes[name] = Box(self, member)
         self.volumes.update(plan.asked)
 
     def cgroup(self, container: Container, attempt: int) -> Cgroup | None:

@@ -27,7 +27,7 @@ from initsup.node.failures import CannotCreate
 from initsup.node.fields import Context, FieldError, pod_field, resource_field
 from initsup.node.go_text import quote
 from initsup.spec.manifest import Manifest
-from initsup.spec.pod import Container, EnvFromSource, EnvVarSource, FileKeySelector, Pod
+from initsup.spec.pod import Container, EnvFromSource, EnvVarSource, EphemeralContainer, FileKeySelector, Pod
 from initsup.spec.settings import ImageMapping, SupervisorConfiguration
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -261,12 +261,15 @@ def image_mapping(settings: SupervisorConfiguration, image: str) -> ImageMapping
 def command(container: Container, image: ImageMapping | None, variables: Mapping[str, str]) -> tuple[str, ...]:
     """The argument list: `command` (else the image's) and `args`, both expanded with the declared `variables`.
 
-    The image's own arguments count only where neither is given. Raises CannotCreate when nothing is left to run.
+    The image's own arguments count only where neither is given. An ephemeral container for which there is nothing to
+    run gets a shell: somebody wants to look around. Raises CannotCreate when nothing is left to run.
     """
     first = tuple(expand(text, variables.get) for text in container.command)
     then = tuple(expand(text, variables.get) for text in container.args)
     if image is not None and not first:
         first, then = image.command, then or image.args
     if not first and not then:
+        if isinstance(container, EphemeralContainer):
+            return (os.environ.get("SHELL") or "/bin/sh",)
         raise CannotCreate("CreateContainerError", "no command specified")
     return first + then

@@ -42,6 +42,7 @@ from initsup.node.place import HANGUP, STOPS, Signals
 from initsup.node.quota import Quota
 from initsup.node.reaper import Reaper
 from initsup.node.token import Renewal
+from initsup.spec.pod import EphemeralContainer
 
 if TYPE_CHECKING:
     import anyio
@@ -458,6 +459,9 @@ class HostNode:
     def _start_now(self, action: Start) -> Event:
         name, attempt = action.container, action.attempt
         box = self._boxes.of(name)
+        target = box.spec.target_container_name if isinstance(box.spec, EphemeralContainer) else ""
+        if target and target not in self._instances:
+            return _not_started(action, "CreateContainerConfigError", f"unable to find target container {target}")
         try:
             process = box.start(attempt, self._dies(name, attempt))
         except CannotCreate as problem:

@@ -27,7 +27,7 @@ def place(ended: Ended) -> Path:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        pytest.param(["de"], ["describe", "delete"], id="a verb"),
+        pytest.param(["de"], ["describe", "debug", "delete"], id="a verb"),
         pytest.param([""], [*VERBS], id="any verb"),
         pytest.param(["--v"], ["--version"], id="an option instead of a verb"),
         pytest.param(["get", "--w"], ["--watch"], id="an option"),
@@ -48,7 +48,7 @@ def test_words(initsup: Initsup, line: list[str], words: list[str]) -> None:
     assert initsup("__complete", "--", *line).out.splitlines() == words
 
 
-@pytest.mark.parametrize("before", [["logs", "-c"], ["exec", "--container"], ["restart"]])
+@pytest.mark.parametrize("before", [["logs", "-c"], ["exec", "--container"], ["debug", "--target"], ["restart"]])
 def test_containers(initsup: Initsup, place: Path, before: list[str]) -> None:
     verb, *rest = before
     line = [verb, "--state-dir", str(place), *rest]

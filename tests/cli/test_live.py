@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import pty
+import select
+import struct
 import subprocess
 import sys
+import termios
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +20,7 @@ from tests.cli.sample import Object
 
 pytestmark = pytest.mark.real
 INITSUP = [sys.executable, "-m", "initsup"]
+PROMPT = b"# " if os.geteuid() == 0 else b"$ "
 
 POD = """\
 metadata = {name = "live", labels = {a = "b"}}
@@ -88,6 +93,41 @@ def live(tmp_path: Path) -> Iterator[Live]:
         run.process.wait()
 
 
+class Terminal:
+    """A verb on a terminal, which is ours to type on."""
+
+    def __init__(self, words: list[str], size: tuple[int, int] = (24, 80)) -> None:
+        self._ours, theirs = pty.openpty()
+        self._seen = b""
+        self.resize(*size)
+        self.process = subprocess.Popen(
+            words, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0), env={**os.environ, "ENV": "", "PS1": "$ "},
+        )  # fmt: skip
+        os.close(theirs)
+
+    def __enter__(self) -> Terminal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        os.close(self._ours)
+
+    def until(self, text: bytes) -> None:
+        while text not in self._seen:
+            assert select.select([self._ours], [], [], 20)[0], self._seen
+            self._seen += os.read(self._ours, 1000)
+        self._seen = self._seen.partition(text)[2]
+
+    def type(self, text: str) -> None:
+        os.write(self._ours, text.encode())
+
+    def resize(self, rows: int, columns: int) -> None:
+        fcntl.ioctl(self._ours, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+
 def test_looking_at_it(live: Live) -> None:
     header, row = live.ask("get").splitlines()
     assert header.split() == ["NAME", "READY", "STATUS", "RESTARTS", "AGE"]
@@ -113,28 +153,45 @@ def test_commands_in_it(live: Live) -> None:
 
 def test_a_shell_on_a_terminal(live: Live) -> None:
     """The shell has a terminal of its own with job control, and Ctrl-C goes to what it runs."""
-    ours, theirs = pty.openpty()
-    shell = subprocess.Popen(
-        live.words("exec", "-it", "-c", "app", "--", "sh", "-i"), stdin=theirs, stdout=theirs, stderr=theirs,
-        start_new_session=True, env={**os.environ, "ENV": "", "PS1": "$ "},
-    )  # fmt: skip
-    os.close(theirs)
-    seen = b""
+    with Terminal(live.words("exec", "-it", "-c", "app", "--", "sh", "-i")) as shell:
+        shell.until(PROMPT)
+        shell.type("sh -c 'echo $((40 + 1)); exec sleep 60'\r")
+        shell.until(b"41")
+        shell.type("\3")
+        shell.type("echo $((40 + 2)); exit 5\r")
+        shell.until(b"42")
+        assert shell.process.wait(20) == 5
 
-    def until(text: bytes) -> None:
-        nonlocal seen
-        while text not in seen:
-            seen += os.read(ours, 1000)
-        seen = seen.partition(text)[2]
 
-    until(b"# " if os.geteuid() == 0 else b"$ ")
-    os.write(ours, b"sh -c 'echo $((40 + 1)); exec sleep 60'\r")
-    until(b"41")
-    os.write(ours, b"\3")
-    os.write(ours, b"echo $((40 + 2)); exit 5\r")
-    until(b"42")
-    assert shell.wait(20) == 5
-    os.close(ours)
+def test_a_container_to_look_into_it(live: Live) -> None:
+    assert live.ask("debug", "-i", "-c", "one", "--target", "app", "--", "sh", "-c", "echo in; exit 0") == "in\n"
+    assert live.ask("debug", "-i", "--env", "A=7", "--", "sh", "-c", "exit $A", code=7).endswith(".\n")
+    assert 'Not found: "nope"' in live.ask("debug", "-i", "--target", "nope", code=1)
+    assert "waiting to start: unable to find target container crash" in live.ask(
+        "debug", "-i", "-c", "late", "--target", "crash", code=1
+    )
+    assert "no such file or directory" in live.ask("debug", "-i", "--", "/no/such/program", code=128)
+    assert live.ask("debug", "-c", "left", "--", "sh", "-c", "echo behind; sleep 60") == ""
+    live.wait('jsonpath={.status.ephemeralContainerStatuses[?(@.name=="left")].state.running.startedAt}')
+    assert live.ask("logs", "one") == "in\n"
+    text = live.ask("describe")
+    assert text.index("\nContainers:") < text.index("\nEphemeral Containers:") < text.index("\nConditions:")
+    assert live.ask("get").splitlines()[1].split()[1] == "1/2"
+    assert "runs once, and is never restarted" in live.ask("restart", "one", code=1)
+
+
+def test_a_shell_beside_it(live: Live) -> None:
+    """Its terminal has our size, and follows it; Ctrl-C goes to what it runs."""
+    with Terminal(live.words("debug", "-it", "--target", "app", "--", "sh", "-i"), size=(31, 77)) as shell:
+        shell.until(PROMPT)
+        shell.type("stty size\r")
+        shell.until(b"31 77")
+        shell.resize(40, 99)
+        shell.type("while [ \"$(stty size)\" != '40 99' ]; do :; done; echo $((40 + 1)); sleep 60\r")
+        shell.until(b"41")
+        shell.type("\3")
+        shell.type("exit 5\r")
+        assert shell.process.wait(20) == 5
 
 
 def test_a_signal(live: Live) -> None:

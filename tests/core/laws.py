@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import pairwise
 
 import msgspec
@@ -55,8 +56,8 @@ class Watcher:
             case events.Began(action=actions.Probe() as probe):
                 assert self.alive.get(probe.container) == probe.attempt
             case events.Began(action=actions.Remove()):
-                assert not self.alive
-                assert not self.starting
+                assert not self._own(self.alive)
+                assert not self._own(self.starting)
                 self._forget()
             case events.Began(action=actions.Finish()):
                 assert not self.alive
@@ -78,7 +79,7 @@ class Watcher:
                 self.again[name] = isinstance(state, Stopping) and state.restart
                 if event.code == 0 and not event.oom:
                     self.passed.add(name)
-            case events.RestartAsked(container=name):
+            case events.RestartAsked(container=name) if self._own([name]):
                 self.asked.add(name)
             case events.Redefined(container=name):
                 self.back_off[name] = None
@@ -94,11 +95,16 @@ class Watcher:
         assert before.volumes.state == "ready", "a start without volumes"
         assert not (member.kind == "main" and not self.initialized) or self._is_initialized(), "a main before its inits"
         self.initialized = self.initialized or member.kind == "main"
+        assert member.kind != "ephemeral" or not self.ends[name], "an ephemeral container twice"
         if member.kind == "init":
             assert all(m.name in self.passed for m in self._before(member)), "an init container before its turn"
             assert not any(m.name in (self.alive | self.starting) for m in self.plan.inits if m.kind == "init")
         self._waited(name, at)
         self.starting[name] = start.attempt
+
+    def _own(self, names: Iterable[str]) -> list[str]:
+        """Those that belong to the pod itself, and were not added to it."""
+        return [name for name in names if self.plan.members[name].kind != "ephemeral"]
 
     def _before(self, member: Member) -> tuple[Member, ...]:
         return self.plan.inits[: self.plan.inits.index(member)]
@@ -142,7 +148,7 @@ class Watcher:
 
     def _forget(self) -> None:
         self.passed, self.initialized = set(), False
-        self.ends = {name: [] for name in self.ends}
+        self.ends |= {name: [] for name in self._own(self.ends)}
 
     def _agrees(self, facts: Facts) -> None:
         """The facts know who lives, and which conditions hold."""

@@ -91,6 +91,7 @@ def plans(draw: Any) -> Plan:
         *mains,
         inits=inits,
         policy=draw(policies),
+        ephemeral_containers=draw(st.sampled_from([(), (), (build.ephemeral(),)])),
         active_deadline_seconds=draw(st.none() | st.integers(1, 60)),
         termination_grace_period_seconds=draw(st.integers(0, 20)),
     )
@@ -220,6 +221,7 @@ def events_of_pod(name: str, at: float) -> list[events.Event]:
         events.Lost(at=at),
         events.RestartAsked(at=at, container=name),
         events.Redefined(at=at, container=name),
+        events.Added(at=at, container=name),
         events.Looked(at=at),
     ]
 
