@@ -15,7 +15,7 @@ JSON_PATCH = "application/json-patch+json"
 STRATEGIC = "application/strategic-merge-patch+json"
 APPLY = ("application/apply-patch+yaml", "application/apply-patch+json")
 
-_KEYS = {
+MERGE_KEYS = {
     "containers": ("name",),
     "initContainers": ("name",),
     "ephemeralContainers": ("name",),
@@ -101,7 +101,7 @@ def strategic(one: Any, patch: Any) -> Any:
 def _lists(name: str, old: list[Any], new: list[Any]) -> list[Any]:
     if name in _SETS:
         return old + [item for item in new if item not in old]
-    key = _key(name, [*old, *new])
+    key = merge_key(name, [*old, *new])
     if key is None:
         return copy.deepcopy(new)
     result = list(old)
@@ -120,8 +120,9 @@ def _lists(name: str, old: list[Any], new: list[Any]) -> list[Any]:
     return result
 
 
-def _key(name: str, items: list[Any]) -> str | None:
-    keys = _KEYS.get(name, ())
+def merge_key(name: str, items: list[Any]) -> str | None:
+    """The field by which the items of a list are told apart; None when the list is one value."""
+    keys = MERGE_KEYS.get(name, ())
     return next((key for key in keys if any(isinstance(item, dict) and key in item for item in items)), None)
 
 
@@ -130,7 +131,7 @@ def _order(result: dict[str, Any], name: str, order: Any) -> None:
     items = result.get(name)
     if not isinstance(items, list) or not isinstance(order, list):
         return
-    key = _key(name, items)
+    key = merge_key(name, items)
     wanted = [item.get(key) if key and isinstance(item, dict) else item for item in order]
 
     def place(item: Any) -> int:
