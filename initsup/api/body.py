@@ -5,6 +5,7 @@ Of protobuf only the fields are read that a route here looks at (k8s.io/api/*/ge
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import msgspec
@@ -16,7 +17,15 @@ PROTOBUF = "application/vnd.kubernetes.protobuf"
 _MAGIC = b"k8s\0"
 
 _Fields = dict[int, tuple[str, Any]]
-_META: _Fields = {1: ("name", str), 2: ("generateName", str), 3: ("namespace", str), 5: ("uid", str)}
+_META: _Fields = {
+    1: ("name", str),
+    2: ("generateName", str),
+    3: ("namespace", str),
+    5: ("uid", str),
+    6: ("resourceVersion", str),
+    11: ("labels", (str,)),
+    12: ("annotations", (str,)),
+}
 _PRECONDITIONS: _Fields = {1: ("uid", str), 2: ("resourceVersion", str)}
 _DELETE: _Fields = {
     1: ("gracePeriodSeconds", int),
@@ -37,6 +46,19 @@ _ACCESS: _Fields = {
 _PATH: _Fields = {1: ("path", str), 2: ("verb", str)}
 _REVIEW: _Fields = {1: ("resourceAttributes", _ACCESS), 2: ("nonResourceAttributes", _PATH)}
 _KINDS: dict[str, _Fields] = {
+    "ConfigMap": {
+        1: ("metadata", _META),
+        2: ("data", (str,)),
+        3: ("binaryData", (bytes,)),
+        4: ("immutable", bool),
+    },
+    "Secret": {
+        1: ("metadata", _META),
+        2: ("data", (bytes,)),
+        3: ("type", str),
+        4: ("stringData", (str,)),
+        5: ("immutable", bool),
+    },
     "DeleteOptions": _DELETE,
     "Eviction": {1: ("metadata", _META), 2: ("deleteOptions", _DELETE)},
     "SelfSubjectAccessReview": {1: ("metadata", _META), 2: ("spec", _REVIEW)},
@@ -118,6 +140,11 @@ def _message(data: bytes, fields: _Fields) -> dict[str, Any]:
 def _keep(found: dict[str, Any], name: str, kind: Any, value: Any) -> None:
     if isinstance(kind, dict):
         found[name] = _message(value, kind)
+    elif isinstance(kind, tuple):  # a map, to words or to bytes
+        entry = _message(value, {1: ("key", str), 2: ("value", kind[0])})
+        content = entry.get("value", b"" if kind[0] is bytes else "")
+        text = base64.b64encode(content).decode() if kind[0] is bytes else content
+        found.setdefault(name, {})[entry.get("key", "")] = text
     elif isinstance(kind, list):
         found.setdefault(name, []).append(value.decode())
     elif kind is int:

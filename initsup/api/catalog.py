@@ -16,6 +16,7 @@ from initsup.api.surroundings import VERSION, architecture
 
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 _READ = ("get", "list", "watch")
+_WRITE = (*_READ, "create", "delete", "patch", "update")
 
 
 class Sub(msgspec.Struct, frozen=True):
@@ -53,15 +54,15 @@ _POD_SUBS = (
 
 RESOURCES: dict[tuple[str, str], tuple[Resource, ...]] = {
     ("", "v1"): (
-        Resource("configmaps", "configmap", "ConfigMap", short=("cm",)),
+        Resource("configmaps", "configmap", "ConfigMap", _WRITE, short=("cm",)),
         Resource("events", "event", "Event", short=("ev",)),
         Resource("namespaces", "namespace", "Namespace", namespaced=False, short=("ns",)),
         Resource("nodes", "node", "Node", namespaced=False, short=("no",)),
         Resource(
-            "pods", "pod", "Pod", (*_READ, "create", "delete", "patch", "update"),
+            "pods", "pod", "Pod", _WRITE,
             short=("po",), categories=("all",), subs=_POD_SUBS,
         ),
-        Resource("secrets", "secret", "Secret"),
+        Resource("secrets", "secret", "Secret", _WRITE),
         Resource("services", "service", "Service", short=("svc",)),
     ),
     ("authentication.k8s.io", "v1"): (

@@ -144,6 +144,8 @@ class Cluster:
             return await self._sub(target, request)
         if request.method in ("GET", "HEAD"):
             return self._read(target, request)
+        if target.resource in ("configmaps", "secrets"):
+            return self._configure(target, request)
         if target.resource != "pods":
             raise not_allowed()
         return await self._write(target, request)
@@ -164,6 +166,20 @@ class Cluster:
         objects = [one for one in store.all(resource) if selection(one)]
         store.check(request.number("resourceVersion") or 0)
         return list_reply(request, resource, objects, store.version)
+
+    def _configure(self, target: Target, request: Request) -> Answer:
+        from initsup.api import configs
+
+        if request.method == "POST" and target.namespace and not target.name:
+            if self.store.get("namespaces", target.namespace) is None:
+                raise not_found("namespaces", target.namespace)
+            return configs.create(self.store, target.resource, target.namespace, request)
+        if not target.name or request.method not in ("DELETE", "PATCH", "PUT"):
+            raise not_allowed()
+        self._found(target)
+        if request.method == "DELETE":
+            return configs.delete(self.store, target.resource, target.name, request)
+        return configs.update(self.store, target.resource, target.name, request)
 
     async def _write(self, target: Target, request: Request) -> Answer:
         from initsup.api import pods

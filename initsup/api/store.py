@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import anyio
 import msgspec
@@ -17,6 +17,9 @@ from initsup.api.failure import Failure
 from initsup.api.surroundings import config_maps, namespaces, node, secrets
 from initsup.core.narrate import Notice
 from initsup.engine import Engine
+
+if TYPE_CHECKING:
+    from initsup.api.applying import Managers
 
 HISTORY = 4096
 """Changes that are kept for watches."""
@@ -49,6 +52,7 @@ class Store:
         self.closed = False
         """The pod is gone and all has been told."""
         self._objects: dict[str, dict[str, Object]] = {}
+        self._managers: dict[tuple[str, str], Managers] = {}
         self._plain: dict[tuple[str, str], Object] = {}
         self._history: deque[Change] = deque(maxlen=HISTORY)
         self._oldest = self.version
@@ -71,6 +75,12 @@ class Store:
         """One object as it is now."""
         self.refresh()
         return self._objects.get(resource, {}).get(name)
+
+    def managers(self, resource: str, name: str) -> Managers:
+        """Who has set what in an object."""
+        from initsup.api.applying import Managers
+
+        return self._managers.setdefault((resource, name), Managers())
 
     def since(self, version: int) -> list[Change]:
         """The changes after a version, oldest first. Raises Failure for one that is out of reach."""
@@ -155,6 +165,7 @@ class Store:
         version = self._next()
         before = self._objects[resource].pop(name)
         self._plain.pop((resource, name), None)
+        self._managers.pop((resource, name), None)
         last = {**before, "metadata": {**before["metadata"], "resourceVersion": str(version)}}
         self._note(Change(version, resource, last, None))
 

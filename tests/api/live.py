@@ -40,9 +40,9 @@ stringData = {word = "s3cret"}
 class Live:
     """One run. `imported` is what it has imported so far."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, pod: str = POD) -> None:
         self.state = home / "s"
-        (home / "live.toml").write_text(POD)
+        (home / "live.toml").write_text(pod)
         words = ["run", str(home / "live.toml"), "--state-dir", str(self.state), "--listen", "127.0.0.1:0"]
         self._log = home / "run.log"
         with open(self._log, "wb") as log:

@@ -54,9 +54,29 @@ ATTRIBUTES = field(2, b"get") + field(3, b"") + field(5, b"pods")
             envelope("DeleteOptions", field(1, 2**64 - 1)), {"gracePeriodSeconds": -1}, id="numbers may be negative"
         ),
         pytest.param(
-            envelope("ConfigMap", field(1, field(1, b"settings")) + field(2, b"x")),
-            {"metadata": {"name": "settings"}},
+            envelope("Namespace", field(1, field(1, b"other")) + field(2, b"x")),
+            {"metadata": {"name": "other"}},
             id="of another kind its name",
+        ),
+        pytest.param(
+            envelope(
+                "ConfigMap",
+                field(1, field(1, b"settings") + field(11, field(1, b"app") + field(2, b"web")))
+                + field(2, field(1, b"a") + field(2, b"1"))
+                + field(2, field(1, b"empty"))
+                + field(3, field(1, b"raw") + field(2, b"\0\xff")),
+            ),
+            {
+                "metadata": {"name": "settings", "labels": {"app": "web"}},
+                "data": {"a": "1", "empty": ""},
+                "binaryData": {"raw": "AP8="},
+            },
+            id="a ConfigMap",
+        ),
+        pytest.param(
+            envelope("Secret", field(2, field(1, b"word") + field(2, b"s3cret")) + field(3, b"Opaque") + field(5, 1)),
+            {"data": {"word": "czNjcmV0"}, "type": "Opaque", "immutable": True},
+            id="a Secret",
         ),
     ],
 )

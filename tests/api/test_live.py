@@ -268,7 +268,7 @@ def test_a_malformed_handshake_is_told(live: Live, header: str, value: str) -> N
         pytest.param("GET", "/apis/apps/v1/deployments", 404, "could not find the requested", id="no such group"),
         pytest.param("GET", "/api/v2", 404, "could not find the requested", id="no such version"),
         pytest.param("GET", f"{PODS}/live/frob", 404, "could not find the requested", id="no such subresource"),
-        pytest.param("POST", "/api/v1/namespaces/default/configmaps", 405, "does not allow this method", id="no verb"),
+        pytest.param("POST", "/api/v1/nodes", 405, "does not allow this method", id="no verb"),
         pytest.param("GET", f"{PODS}?labelSelector=a+b", 400, "unable to parse requirement", id="a bad selector"),
         pytest.param("GET", f"{PODS}?fieldSelector=a%3Db", 400, "field label not supported: a", id="a bad field"),
         pytest.param("GET", f"{PODS}?watch=x", 400, "a boolean is expected", id="no boolean"),

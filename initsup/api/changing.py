@@ -1,0 +1,160 @@
+"""What changes of all objects have in common: what is asked for, whether it is meant for this object, and its form."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+import msgspec
+
+from initsup.api import patch
+from initsup.api.applying import Managers
+from initsup.api.body import decoded
+from initsup.api.exchange import JSON, Request
+from initsup.api.failure import Failure, bad_request, conflict, invalid
+from initsup.api.negotiate import KINDS
+from initsup.load import names
+from initsup.load.findings import Finding
+from initsup.spec.base import Base
+
+Object = dict[str, Any]
+B = TypeVar("B", bound=Base)
+
+_REASONS = {
+    "Required value": "FieldValueRequired",
+    "Duplicate value": "FieldValueDuplicate",
+    "Unsupported value": "FieldValueNotSupported",
+    "Forbidden": "FieldValueForbidden",
+    "Not found": "FieldValueNotFound",
+    "Too long": "FieldValueTooLong",
+    "Too many": "FieldValueTooMany",
+}
+_MODIFIED = "the object has been modified; please apply your changes to the latest version and try again"
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """An object as a client wants it to be; `done` is to be called when it has become so."""
+
+    before: Object
+    after: Object
+    document: Object
+    manager: str
+    applied: bool
+
+    def done(self, managers: Managers) -> None:
+        """Remember whose fields are whose."""
+        if self.applied:
+            managers.note_applied(self.document, self.manager)
+        else:
+            managers.note_changed(self.before, self.after, self.manager)
+
+
+def body_of(request: Request) -> Object:
+    """The body, which must be an object. Raises Failure."""
+    found = decoded(request)
+    if not isinstance(found, dict) or not isinstance(found.get("metadata") or {}, dict):
+        raise bad_request("the body of the request must be an object")
+    return found
+
+
+def asked(resource: str, before: Object, request: Request, managers: Managers) -> Asked:
+    """What a PUT or a PATCH asks for. Raises Failure, also when another object is meant."""
+    kind = request.header("content-type").partition(";")[0].strip().lower()
+    manager = request.first("fieldManager") or request.header("user-agent").partition("/")[0] or "unknown"
+    applies = request.method == "PATCH" and kind in patch.APPLY
+    if request.method == "PUT":
+        document = after = body_of(request)
+    else:
+        document = decoded(request, yaml=applies)
+        after = _patched(before, kind or JSON, document, request, managers)
+    _check_same(resource, before, after)
+    return Asked(before, after, document if isinstance(document, dict) else {}, manager, applies)
+
+
+def _patched(before: Object, kind: str, document: Any, request: Request, managers: Managers) -> Object:
+    if kind not in patch.APPLY:
+        if request.flag("force"):
+            message = "Forbidden: may not be specified for non-apply patch"
+            raise invalid("PatchOptions.meta.k8s.io", "", ("force", "FieldValueForbidden", message))
+        return patch.patched(before, kind, document)
+    if not request.first("fieldManager"):
+        message = "Required value: is required for apply patch"
+        raise invalid("PatchOptions.meta.k8s.io", "", ("fieldManager", "FieldValueRequired", message))
+    if not isinstance(document, dict):
+        raise bad_request("a patch must be an object")
+    return managers.applied(before, document, request.first("fieldManager"), force=request.flag("force"))
+
+
+def _check_same(resource: str, before: Object, after: Object) -> None:
+    """An object is changed by one who means this one, as it is now."""
+    meta, new = before["metadata"], after.get("metadata")
+    name = meta["name"]
+    if after.get("kind") not in (None, "", KINDS[resource]):
+        raise bad_request(f"the object is a {after['kind']}, where a {KINDS[resource]} is expected")
+    if not isinstance(new, dict) or not isinstance(after.get("spec", {}), dict):
+        raise bad_request("the object must have metadata, and an object as its spec")
+    for field in ("name", "namespace"):
+        if new.get(field) not in (None, "", meta.get(field)):
+            raise bad_request(f"the {field} of the object ({new[field]}) does not match the {field} on the URL")
+    if new.get("uid") not in (None, "", meta["uid"]):
+        why = f"Precondition failed: UID in precondition: {new['uid']}, in object meta: {meta['uid']}"
+        raise conflict(resource, name, why)
+    if new.get("resourceVersion") not in (None, "", meta["resourceVersion"]):
+        raise conflict(resource, name, _MODIFIED)
+
+
+def read(kind: type[B], tree: Object, request: Request) -> B:
+    """An object from JSON. An unknown field is an error when the client asked to be strict. Raises Failure."""
+    left = msgspec.json.decode(msgspec.json.encode({key: value for key, value in tree.items() if key != "status"}))
+    unknown: list[str] = []
+    while True:
+        try:
+            found = msgspec.convert(left, kind)
+            break
+        except msgspec.ValidationError as problem:
+            path = _unknown(left, str(problem))
+            if path is None:
+                name = kind.__name__
+                raise bad_request(f'{name} in version "v1" cannot be handled as a {name}: {problem}') from None
+            unknown.append(path)
+    if unknown and request.first("fieldValidation") == "Strict":
+        raise bad_request("strict decoding error: " + ", ".join(f'unknown field "{path}"' for path in unknown))
+    return found
+
+
+def _unknown(tree: Object, problem: str) -> str | None:
+    """Take the unknown field that the problem tells of out of the tree; its path, None when it is another problem."""
+    found = re.fullmatch(r"Object contains unknown field `([^`]+)`(?: - at `\$([^`]*)`)?", problem)
+    if found is None:
+        return None
+    at: Any = tree
+    for name, index in re.findall(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]", found[2] or ""):
+        if index == "...":
+            return None
+        at = at[name] if name else at[int(index)]
+    del at[found[1]]
+    return ".".join(filter(None, (re.sub(r"^\.", "", found[2] or ""), found[1])))
+
+
+def words(kind: str, name: str, meta: Object, field: str) -> dict[str, str]:
+    """Labels or annotations. Raises Failure when they are none."""
+    found = meta.get(field) or {}
+    if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
+        raise bad_request(f"metadata.{field} must have words as values")
+    for key, value in found.items():
+        of_key = names.qualified(key if field == "labels" else key.lower())
+        problems = of_key or (names.label_value(value) if field == "labels" else ())
+        if problems:
+            shown = msgspec.json.encode(key if of_key else value).decode()
+            message = f"Invalid value: {shown}: {problems[0]}"
+            raise invalid(kind, name, (f"metadata.{field}", "FieldValueInvalid", message))
+    return dict(found)
+
+
+def not_valid(kind: str, name: str, problems: Iterable[Finding]) -> Failure:
+    """What to answer when an object would not be valid."""
+    told = (
+        (one.path, _REASONS.get(one.message.partition(":")[0], "FieldValueInvalid"), one.message) for one in problems
+    )
+    return invalid(kind, name, *told)
