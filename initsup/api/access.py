@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from initsup.api.body import decoded
+from initsup.api.body import object_of, part
 from initsup.api.catalog import RESOURCES, find
 from initsup.api.exchange import Answer, Request, reply
 from initsup.api.failure import no_route, not_allowed
@@ -22,25 +22,22 @@ async def answer(store: Store, target: Target, request: Request) -> Answer:
         raise no_route()
     if request.method != "POST":
         raise not_allowed()
-    asked = decoded(request)
-    spec = asked.get("spec") or {}
+    spec = part(object_of(request), "spec")
     tree: dict[str, Any] = {"apiVersion": f"{target.group}/{target.version}", "metadata": {"creationTimestamp": None}}
     if target.resource == "selfsubjectreviews":
         user = {"username": request.user, "groups": ["system:masters", "system:authenticated"]}
         return reply({"kind": "SelfSubjectReview", **tree, "status": {"userInfo": user}}, 201)
     if target.resource == "selfsubjectrulesreviews":
         return reply({"kind": "SelfSubjectRulesReview", **tree, "spec": {}, "status": _rules()}, 201)
-    allowed = _allowed(spec.get("resourceAttributes"), spec.get("nonResourceAttributes"))
+    allowed = _allowed(part(spec, "resourceAttributes"), part(spec, "nonResourceAttributes"))
     status = {"allowed": allowed} if allowed else {"allowed": False, "reason": "it is not served here"}
     return reply({"kind": "SelfSubjectAccessReview", **tree, "spec": spec, "status": status}, 201)
 
 
-def _allowed(resource: Any, path: Any) -> bool:
+def _allowed(resource: dict[str, Any], path: dict[str, Any]) -> bool:
     """Whether there is a route for it."""
-    if path is not None:
+    if path:
         return path.get("verb") in ("get", "head", "*") and str(path.get("path", "")).startswith(_PATHS)
-    if resource is None:
-        return False
     verb, group, name = (resource.get(key) or "" for key in ("verb", "group", "resource"))
     if verb == "*" and name == "*":
         return True

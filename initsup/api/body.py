@@ -90,6 +90,25 @@ def decoded(request: Request, *, yaml: bool = False) -> Any:
     return tree
 
 
+def object_of(request: Request) -> dict[str, Any]:
+    """The body, which must be an object. Raises Failure."""
+    found = decoded(request)
+    if not isinstance(found, dict):
+        raise bad_request("the body of the request must be an object")
+    part(found, "metadata")
+    return found
+
+
+def part(tree: dict[str, Any], field: str) -> dict[str, Any]:
+    """An object within an object; {} when it is not there. Raises Failure."""
+    found = tree.get(field)
+    if found is None:
+        return {}
+    if not isinstance(found, dict):
+        raise bad_request(f"{field} must be an object")
+    return found
+
+
 def _yaml(data: bytes) -> Any:
     import yaml
 

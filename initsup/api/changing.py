@@ -10,7 +10,7 @@ import msgspec
 
 from initsup.api import patch
 from initsup.api.applying import Managers
-from initsup.api.body import decoded
+from initsup.api.body import decoded, object_of
 from initsup.api.exchange import JSON, Request
 from initsup.api.failure import Failure, bad_request, conflict, invalid
 from initsup.api.negotiate import KINDS
@@ -50,21 +50,13 @@ class Asked(msgspec.Struct, frozen=True):
             managers.note_changed(self.before, self.after, self.manager)
 
 
-def body_of(request: Request) -> Object:
-    """The body, which must be an object. Raises Failure."""
-    found = decoded(request)
-    if not isinstance(found, dict) or not isinstance(found.get("metadata") or {}, dict):
-        raise bad_request("the body of the request must be an object")
-    return found
-
-
 def asked(resource: str, before: Object, request: Request, managers: Managers) -> Asked:
     """What a PUT or a PATCH asks for. Raises Failure, also when another object is meant."""
     kind = request.header("content-type").partition(";")[0].strip().lower()
     manager = request.first("fieldManager") or request.header("user-agent").partition("/")[0] or "unknown"
     applies = request.method == "PATCH" and kind in patch.APPLY
     if request.method == "PUT":
-        document = after = body_of(request)
+        document = after = object_of(request)
     else:
         document = decoded(request, yaml=applies)
         after = _patched(before, kind or JSON, document, request, managers)

@@ -10,7 +10,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from initsup.api.changing import asked, body_of, not_valid, read, words
+from initsup.api.body import object_of, part
+from initsup.api.changing import asked, not_valid, read, words
 from initsup.api.exchange import Reply, Request, reply
 from initsup.api.failure import bad_request, exists, forbidden, invalid
 from initsup.api.negotiate import KINDS, one_reply
@@ -28,8 +29,8 @@ _LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 
 def create(store: Store, resource: str, space: str, request: Request) -> Reply:
     """POST. Raises Failure."""
-    wanted = body_of(request)
-    meta = wanted.get("metadata") or {}
+    wanted = object_of(request)
+    meta = part(wanted, "metadata")
     if wanted.get("kind") not in (None, KINDS[resource]):
         raise bad_request(f"Object 'Kind' must be {KINDS[resource]}, not {wanted.get('kind')}")
     if meta.get("namespace") not in (None, "", space):
@@ -71,7 +72,7 @@ def delete(store: Store, resource: str, name: str, request: Request) -> Reply:
     """DELETE: a pod that has it goes on with what it has."""
     before = store.get(resource, name)
     assert before is not None
-    if not (body_of(request).get("dryRun") or request.first("dryRun")):
+    if not (object_of(request).get("dryRun") or request.first("dryRun")):
         _keep(store, resource, name, None)
     details = {"name": name, "kind": resource, "uid": before["metadata"]["uid"]}
     return reply({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details})
@@ -97,12 +98,12 @@ def _read(resource: str, tree: Object, request: Request) -> Held:
 
 def _merged(tree: Object) -> Object:
     """A Secret with its `stringData` where it belongs."""
-    plain = tree.get("stringData") or {}
-    if not isinstance(plain, dict) or not all(isinstance(text, str) for text in plain.values()):
+    plain = part(tree, "stringData")
+    if not all(isinstance(text, str) for text in plain.values()):
         raise bad_request("stringData must have words as values")
     data = {key: base64.b64encode(text.encode()).decode() for key, text in plain.items()}
     rest = {key: value for key, value in tree.items() if key != "stringData"}
-    return {**rest, "data": {**(tree.get("data") or {}), **data}} if data else rest
+    return {**rest, "data": {**(part(tree, "data")), **data}} if data else rest
 
 
 def _check_immutable(kind: str, old: Held, new: Held) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 import anyio
 import msgspec
 
-from initsup.api.changing import asked, body_of, not_valid, read, words
+from initsup.api.body import object_of, part
+from initsup.api.changing import asked, not_valid, read, words
 from initsup.api.exchange import JSON, Reply, Request, reply
 from initsup.api.failure import bad_request, conflict, exists, forbidden, invalid
 from initsup.api.negotiate import one_reply
@@ -27,13 +28,13 @@ _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9]
 
 async def delete(store: Store, name: str, request: Request) -> Reply:
     """End the pod: its grace or the client's, 0 kills at once. Raises Failure."""
-    options = body_of(request)
+    options = object_of(request)
     grace = options.get("gracePeriodSeconds", request.number("gracePeriodSeconds"))
     if grace is not None and (isinstance(grace, bool) or not isinstance(grace, int)):
         raise bad_request("gracePeriodSeconds must be a whole number")
     before = store.get("pods", name)
     assert before is not None
-    _check_preconditions(before, options.get("preconditions") or {})
+    _check_preconditions(before, part(options, "preconditions"))
     if options.get("dryRun") or request.first("dryRun"):
         return one_reply(request, "pods", before)
     engine = store.engine
@@ -68,8 +69,8 @@ def update(store: Store, name: str, request: Request) -> Reply:
 
 def create(store: Store, request: Request, namespace: str) -> Reply:
     """POST: the pod that runs is the only one there can be. Raises Failure, always but for its own dry run."""
-    wanted = body_of(request)
-    meta = wanted.get("metadata") or {}
+    wanted = object_of(request)
+    meta = part(wanted, "metadata")
     name = str(meta.get("name") or meta.get("generateName") or "")
     if wanted.get("kind") not in (None, "Pod"):
         raise bad_request(f"Object 'Kind' must be Pod, not {wanted.get('kind')}")
@@ -88,8 +89,8 @@ def create(store: Store, request: Request, namespace: str) -> Reply:
 
 def evict(store: Store, name: str, request: Request) -> tuple[str, Request]:
     """An Eviction is a delete with its own options. Raises Failure."""
-    wanted = body_of(request)
-    options = wanted.get("deleteOptions") or {}
+    wanted = object_of(request)
+    options = part(wanted, "deleteOptions")
     if wanted.get("dryRun"):
         options["dryRun"] = wanted["dryRun"]
     return name, msgspec.structs.replace(request, body=msgspec.json.encode(options), headers={"content-type": JSON})
