@@ -23,7 +23,10 @@ class Note(msgspec.Struct, frozen=True):
         return ": ".join(part for part in (self.path, self.effect, self.text) if part)
 
 
-_OF_COURSE = {"emptyDir", "image", "resources", "limits", "requests", "ports", "workingDir", "mountPath"}
+_OF_COURSE = {
+    "capabilities", "emptyDir", "image", "limits", "mountPath", "ports", "readOnly", "requests", "resources",
+    "runAsGroup", "runAsUser", "terminationMessagePath", "workingDir",
+}  # fmt: skip
 """Fields that differ a little for everybody: not worth a line in every manifest, but explained by `explain`."""
 
 

@@ -78,7 +78,8 @@ PodSpec
 = initContainers: Run one after the other before all others; with restartPolicy Always they are sidecars and keep
     running.
 = containers: The programs that run side by side for as long as the pod lives.
-= ephemeralContainers: Containers added to a running pod; not allowed in a manifest.
+- ephemeralContainers: Containers added to a running pod; not allowed in a manifest. | use exec: the pod's host is
+    this one
 = restartPolicy: Whether containers that end are started again: Always, OnFailure, Never.
 = terminationGracePeriodSeconds: How long containers may take to end after SIGTERM before they are killed.
 = activeDeadlineSeconds: How long the pod may live; then it fails.
@@ -89,7 +90,8 @@ PodSpec
 - automountServiceAccountToken: Whether an API token is mounted. | none is, whatever is said here
 ~ nodeName: The node that runs the pod. | the node is this host, whatever is said here
 ~ hostNetwork: Whether the host's network is used. | containers always use the network that initsup has
-~ hostPID: Whether the host's processes are seen. | containers always see the processes that initsup sees
+~ hostPID: Whether the host's processes are seen. | containers see the processes that initsup sees, unless
+    shareProcessNamespace is false
 ~ hostIPC: Whether the host's IPC is used. | containers always use the IPC namespace that initsup has
 ~ shareProcessNamespace: Whether containers see each other's processes. | if empty, they see all that initsup sees;
     false gives each a PID namespace of its own, with its main process as PID 1, where initsup is root and may mount
@@ -101,7 +103,7 @@ PodSpec
 - affinity: Which nodes the pod prefers. | there is one node
 - schedulerName: Who finds a node for the pod. | there is one node
 - tolerations: Taints of nodes that the pod accepts. | there is one node
-~ hostAliases: Lines for /etc/hosts. | where a private mount namespace can be had
+~ hostAliases: Lines for /etc/hosts. | refused where mounts are not permitted
 - priorityClassName: How important the pod is to the scheduler. | there is one node
 - priority: How important the pod is to the scheduler. | there is one node
 - dnsConfig: Resolver settings. | containers use this host's resolver
@@ -117,7 +119,8 @@ PodSpec
     of the place that initsup runs in
 - schedulingGates: What holds back scheduling. | there is one node
 - resourceClaims: Devices that the pod needs. | there is no device driver interface
-~ resources: Limits and requests of the pod as a whole. | limits hold where a cgroup can be had; nothing is reserved
+~ resources: Limits and requests of the pod as a whole. | limits on cpu and memory hold where a cgroup can be had;
+    nothing is reserved
 ~ hostnameOverride: The pod's host name, wins over hostname. | as for hostname
 - workloadRef: The workload that the pod is scheduled with. | there is one node
 - schedulingGroup: The pods that this one is scheduled with. | there is one node
@@ -131,8 +134,8 @@ Container
 ~ ports: Ports that the container listens on. | for information, and for probes that name a port; nothing is forwarded
 = envFrom: Variables from all keys of ConfigMaps and Secrets.
 = env: Environment variables; later ones may use earlier ones as `$(NAME)`.
-~ resources: What the container may use at most and needs at least. | limits hold where a cgroup can be had; nothing
-    is reserved
+~ resources: What the container may use at most and needs at least. | limits on cpu and memory hold where a cgroup can
+    be had; nothing is reserved
 - resizePolicy: What a change of resources does to a running container. | resources are not changed in place
 = restartPolicy: The container's own restart policy: Always, OnFailure, Never. Always makes an init container a
     sidecar.
@@ -143,26 +146,29 @@ Container
 = readinessProbe: A check whose failure makes the pod not Ready.
 = startupProbe: A check that must succeed once before the others begin; its failure kills the container.
 = lifecycle: Hooks after the start and before the stop, and the stop signal.
-= terminationMessagePath: The file whose content becomes the message of the container's end.
+~ terminationMessagePath: The file whose content becomes the message of the container's end. | where mounts are not
+    permitted, containers with the same path share it
 = terminationMessagePolicy: File, or FallbackToLogsOnError: the end of the log if the file is empty and the container
     failed.
 - imagePullPolicy: When the image is pulled. | no image is pulled
 = securityContext: Identity and privileges of this container; wins over the pod's.
 = stdin: Whether stdin is kept open; else it is /dev/null.
-- stdinOnce: Whether stdin is closed after one client. | it stays open
+= stdinOnce: Whether stdin is closed after one client.
 = tty: Whether the container has a terminal.
 EphemeralContainer
-= targetContainerName: The container to look into.
+- targetContainerName: The container to look into. | use exec: the pod's host is this one
 SecurityContext
-= capabilities: Linux capabilities to add and drop.
-~ privileged: Whether all capabilities and devices are there. | all capabilities that initsup itself has
+~ capabilities: Linux capabilities to add and drop. | if nothing is said of them or of privileged, what initsup itself
+    has
+~ privileged: Whether all capabilities and devices are there. | all capabilities that initsup itself has, and in a
+    root of its own the host's devices
 ! seLinuxOptions: The SELinux label. | no SELinux label is given to plain processes
 - windowsOptions: Windows only. | this host runs Linux
-= runAsUser: The user id that the program has.
-= runAsGroup: The group id that the program has.
+~ runAsUser: The user id that the program has. | if nobody says it, the user of initsup
+~ runAsGroup: The group id that the program has. | if nobody says it, that of the user
 = runAsNonRoot: Whether the user id 0 is refused.
-~ readOnlyRootFilesystem: Whether only volumes can be written to. | the file system is this host's; only where a
-    private mount namespace can be had
+~ readOnlyRootFilesystem: Whether only volumes can be written to. | also where the file system is this host's; refused
+    where mounts are not permitted
 = allowPrivilegeEscalation: false means that no program can get more privileges (no_new_privs).
 ~ procMount: Default hides some of /proc and /sys, and protects some from writing. | if empty, only for containers with
     a root of their own: others see what this host has
@@ -173,8 +179,8 @@ SecurityContext
 PodSecurityContext
 ! seLinuxOptions: The SELinux label. | no SELinux label is given to plain processes
 - windowsOptions: Windows only. | this host runs Linux
-= runAsUser: The user id of all containers.
-= runAsGroup: The group id of all containers.
+~ runAsUser: The user id of all containers. | if nobody says it, the user of initsup
+~ runAsGroup: The group id of all containers. | if nobody says it, that of the user
 = runAsNonRoot: Whether the user id 0 is refused.
 = supplementalGroups: Further group ids of all containers.
 ~ supplementalGroupsPolicy: Merge adds the groups that /etc/group has for the user, Strict does not. | /etc/group is
@@ -210,7 +216,8 @@ Sysctl
 ! name: Name of the kernel parameter. | the kernel parameters are the whole host's
 ! value: Its value. | the kernel parameters are the whole host's
 ResourceRequirements
-~ limits: The most of each resource that may be used. | hold where a cgroup can be had
+~ limits: The most of each resource that may be used. | cpu and memory, with no swap on top, hold where a cgroup can
+    be had; ephemeral-storage and hugepages do not
 ~ requests: What is needed at least; the default is the limit. | give CPU weight and the order of OOM kills; nothing
     is reserved
 - claims: Devices that are used. | there is no device driver interface
@@ -405,12 +412,13 @@ ImageVolumeSource
 - pullPolicy: When the image is pulled. | no image is pulled
 VolumeMount
 = name: The volume.
-= readOnly: Whether it can only be read.
-~ recursiveReadOnly: Whether mounts inside of it can only be read, too. | where the kernel has it (5.12)
+~ readOnly: Whether it can only be read. | refused where mounts are not permitted
+= recursiveReadOnly: Whether mounts inside of it can only be read, too.
 ~ mountPath: Where the container sees the volume. | only this container does where a private mount namespace can be
     had; else it is a link that all see
 = subPath: A path inside of the volume.
-~ mountPropagation: Whether mounts made later are seen. | where a private mount namespace can be had
+~ mountPropagation: Whether mounts made later get in (HostToContainer) or out (Bidirectional). | all get in and out
+    where mounts are not permitted; Bidirectional is refused in a user namespace
 = subPathExpr: A path inside of the volume, with `$(NAME)` expanded.
 VolumeDevice
 ! name: The volume. | there are no persistent volumes

@@ -491,7 +491,11 @@ class Boxes:
             names = promised(limits) if limits is not None else ()
             wanted += [(f"{member.name}: its {name} limit", name) for name in names]
         missing = self._pod_cgroups().missing if wanted else {}
-        return [f"{what} is not enforced here: {missing[name]}" for what, name in wanted if name in missing]
+        lines = [f"{what} is not enforced here: {missing[name]}" for what, name in wanted if name in missing]
+        for member in self.plan.members.values():
+            others = sorted(set(member.spec.resources.limits) - {"cpu", "memory"})
+            lines += [f"{member.name}: its {name} limit is not enforced here: it is not counted" for name in others]
+        return lines
 
     def _pod_cgroups(self) -> Cgroups:
         if self._cgroups is None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.stories.driver import Story, cli
+from tests.stories.driver import INITSUP, Story, cli
 
 pytestmark = pytest.mark.real
 
@@ -84,3 +85,31 @@ def test_commands_find_the_way_in_after_initsup_has_replaced_itself(pod: Start) 
     story.until(lambda: story.container("hears")["restartCount"] == 1, "it is restarted")
     story.until_ready()
     assert inside(story, "hears", "cat /proc/1/comm") == ["sh"]
+
+
+@pytest.mark.parametrize("once", ["true", "false"])
+def test_stdin_once_ends_with_the_first_client(home: Path, run: Callable[..., Story], once: str) -> None:
+    script = "while read -r line; do echo got $line; done; echo over; exec sleep 1000"
+    (home / "pod.toml").write_text(
+        f'[[containers]]\nname = "c"\nstdin = true\nstdinOnce = {once}\ncommand = ["sh", "-c", "{script}"]\n'
+    )
+    story = run(home / "pod.toml")
+    story.until_ready()
+    assert told(story, "one") == "got one\n"
+    if once == "true":
+        story.until(lambda: story.logs("c") == "got one\nover\n", "the input has ended")
+    else:
+        assert told(story, "two") == "got two\n"
+
+
+def told(story: Story, word: str) -> str:
+    """What the container answers to a client that attaches, says a word, and leaves."""
+    command = [*INITSUP, "attach", "--state-dir", str(story.state), "-i", "-c", "c"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as client:
+        assert client.stdin is not None
+        assert client.stdout is not None
+        client.stdin.write(f"{word}\n")
+        client.stdin.flush()
+        answer = client.stdout.readline()
+        client.kill()
+    return answer
