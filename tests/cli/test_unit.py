@@ -38,7 +38,7 @@ class Counting(Engine):
 def engine(tmp_path: Path) -> Iterator[Counting]:
     plan = planned(container("a"))
     node = FakeNode({"a": Habit(stubborn=True)}, lambda: 0.0)
-    engine = Counting(plan, node, Journal(str(tmp_path / "journal"), plan, 0.0), Where())
+    engine = Counting(plan, node, Journal(str(tmp_path / "journal"), plan, 0.0), Where)
     yield engine
     node.close()
     engine.journal.close()
