@@ -158,7 +158,7 @@ async def test_what_was_handed_over_is_all_that_a_journal_begins_with(world, tmp
             super().begin(facts)
 
     journal = Recording(str(tmp_path / "next"), it.engine.plan, 0.0)
-    after = Engine(it.engine.plan, it.node, journal, Where(), kept=it.engine.handed_over())
+    after = Engine(it.engine.plan, it.node, journal, Where, kept=it.engine.handed_over())
     journal.close()
     assert begun == [it.engine.facts]
     assert after.facts == it.engine.facts

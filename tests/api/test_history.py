@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from initsup.api.client import JOURNAL, JOURNAL_BEFORE
+from initsup.api.files import JOURNAL, JOURNAL_BEFORE
 from initsup.api.history import History
 from initsup.core.apply import apply, begin
 from initsup.core.chart import Chart, Window

@@ -158,10 +158,11 @@ async def test_a_request_that_makes_no_sense_is_refused_and_ends_nothing(
 ) -> None:
     plan = planned(container("a"))
     node = FakeNode({"a": Habit()}, Engine.now)
-    engine = Engine(plan, node, Journal(str(tmp_path / "journal"), plan, 0.0), Where())
+    engine = Engine(plan, node, Journal(str(tmp_path / "journal"), plan, 0.0), Where)
     engine.step()
     listener, over = bind_unix(str(tmp_path), "s"), anyio.Event()
-    desk = Desk(engine, Door(engine, str(tmp_path)), listener)
+    door = Door(engine, str(tmp_path))
+    desk = Desk(engine, door, listener)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(desk.serve, over)
         with anyio.fail_after(20):
@@ -169,6 +170,7 @@ async def test_a_request_that_makes_no_sense_is_refused_and_ends_nothing(
             assert answer["error"]
             assert b"metadata" in await anyio.to_thread.run_sync(ask, str(tmp_path / "s"), b'{"verb": "get"}')
         over.set()
+    door.close()
     listener.close()
     node.close()
     engine.journal.close()
