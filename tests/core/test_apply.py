@@ -272,6 +272,7 @@ CRASHED = (ran(code=1), ran("a", 1, 2, 1, attempt=1))
         pytest.param([REFUSAL], Refused(10, 12, 2), id="said"),
         pytest.param([REFUSAL, up(at=12, attempt=2)], None, id="a start clears it"),
         pytest.param([REFUSAL, RestartAsked(at=3, container="a")], None, id="a person clears it"),
+        pytest.param([REFUSAL, Redefined(at=3, container="a")], None, id="a new definition clears it"),
         pytest.param(
             [REFUSAL, unstartable(at=12, attempt=2, reason="CreateContainerError")],
             None,
@@ -453,6 +454,13 @@ def test_a_removed_container_keeps_its_count_and_nothing_else() -> None:
     for name in "isja":
         bare = ContainerFacts(attempt=0, last=gone, removed=True, ready=name in "ij")
         assert facts.containers[name] == bare
+
+
+def test_one_that_was_ended_to_be_removed_is_no_longer_started_or_ready() -> None:
+    ended = [up("a"), killed("a", restart=True), died("a", 3), Began(at=3, action=RestartAll(trigger="b"))]
+    before, after = known(ONE, *ended), known(ONE, *ended, Began(at=4, action=Remove()))
+    assert (before.containers["a"].started, before.containers["a"].ready) == (True, True)  # it is to start again
+    assert (after.containers["a"].started, after.containers["a"].ready) == (False, False)
 
 
 def test_readiness_of_removed_init_containers_stays_until_one_is_back() -> None:

@@ -296,6 +296,7 @@ def test_a_person_does_not_wait_for_the_back_off() -> None:
         pytest.param(planned(), Life(lasts=1, code=1), [0, 1, 5, 16, 37], id="the back-off begins anew"),
         pytest.param(planned(), Life(), [0, 5], id="one that runs is started again"),
         pytest.param(planned(policy="Never"), Life(), [0, 5], id="whatever its policy"),
+        pytest.param(planned(), Life(starts_in=6), [0, 6], id="also one that is just starting"),
         pytest.param(
             planned(container(), container("b"), policy="Never"), Life(lasts=1), [0], id="not when it is over"
         ),
