@@ -11,6 +11,7 @@ from initsup.errors import InitsupError
 
 if TYPE_CHECKING:
     from argparse import Namespace
+    from tarfile import TarInfo
 
     from initsup.cli.parser import Parser
 
@@ -87,6 +88,8 @@ def _into(place: str, container: str, source: str, path: str) -> int:
 
 def _out_of(place: str, container: str, path: str, target: str) -> int:
     """Extract what the container's tar writes; nothing gets outside of the target (PEP 706)."""
+    from initsup.errors import InitsupError
+
     path = path.rstrip("/") or "/"
     base = os.path.basename(path)
     reader, writer = os.pipe()
@@ -123,7 +126,10 @@ def _extract(pipe: IO[bytes], prefix: str, target: str) -> None:
             for member in archive:
                 inner = member.name.lstrip("/").removeprefix(prefix).lstrip("/")
                 member.name = os.path.join(name, inner) if inner else name
-                archive.extract(member, parent, filter="data")
+                if hasattr(tarfile, "data_filter"):
+                    archive.extract(member, parent, filter="data")
+                else:
+                    archive.extract(_harmless(member, parent), parent)
     except tarfile.ReadError:
         return  # nothing came; tar has said why
     except (tarfile.TarError, OSError) as problem:
@@ -131,6 +137,25 @@ def _extract(pipe: IO[bytes], prefix: str, target: str) -> None:
     finally:
         while pipe.read(65536):
             continue
+
+
+def _harmless(member: TarInfo, parent: str) -> TarInfo:
+    """The part of PEP 706's data filter that keeps files inside, for Python before 3.11.4. Raises OSError."""
+    place = os.path.realpath(parent)
+    paths = [member.name]
+    if member.issym():
+        paths.append(os.path.join(os.path.dirname(member.name), member.linkname))
+    elif member.islnk():
+        paths.append(member.linkname)
+    elif not (member.isreg() or member.isdir()):
+        raise OSError(0, f"{member.name} is a special file")
+    for path in paths:
+        if os.path.commonpath([place, os.path.realpath(os.path.join(place, path))]) != place:
+            raise OSError(0, f"{member.name} leads outside")
+    member.mode &= 0o755
+    member.mode |= 0o700 if member.isdir() else 0o600
+    member.uid, member.gid, member.uname, member.gname = os.geteuid(), os.getegid(), "", ""
+    return member
 
 
 def _run(place: str, container: str, argv: list[str], source: int | None = None, target: int | None = None) -> int:
