@@ -19,8 +19,9 @@ def arguments(parser: Parser) -> None:
 # Open the page of the only pod there is
 initsup dashboard
 
-# On another machine: carry its port here first, then open the address that was printed there
-ssh -L 7443:127.0.0.1:7443 HOST
+# From another machine, at a port that stays the same
+initsup run pod.toml --listen 127.0.0.1:7443
+ssh -L 7443:127.0.0.1:7443 HOST initsup dashboard
 """)
     add_pod(parser)
 
