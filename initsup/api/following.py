@@ -52,7 +52,8 @@ async def _follow(engine: Engine, sources: list[_Source]) -> AsyncIterator[bytes
     try:
         while True:
             facts, news = engine.facts, anyio.Event()  # before the logs are read: what comes later wakes us
-            lines = [line for source in sources for line in source.more(facts.containers[source.name])]
+            there = [(source, facts.containers[source.name]) for source in sources if source.name in facts.containers]
+            lines = [line for source, container in there for line in source.more(container)]
             if lines:
                 lines.sort(key=_time)
                 yield b"".join(lines)

@@ -20,7 +20,7 @@ from initsup.core.plan import Member, Plan
 from initsup.spec.units import format_duration, signal_name
 
 Look = Literal["starting", "running", "ready", "stopping", "back-off", "failing"]
-"""`running`: an init container at work, or one that is not ready; `failing`: it cannot be started."""
+"""`running`: an init container at work, or another one that is not ready; `failing`: it cannot be started."""
 Sign = Literal["done", "ended", "failed", "probe", "hook", "asked"]
 """`ended`: by our signal, so its code says nothing; `asked`: somebody wanted a restart, or the end."""
 
@@ -130,7 +130,7 @@ def _look(member: Member, facts: Facts, container: ContainerFacts) -> tuple[Look
             return "starting", ""
         case Stopping(message=message):
             return "stopping", message
-        case Running() if member.kind == "init":
+        case Running() if member.kind not in ("sidecar", "main"):  # no others are ever asked whether they are ready
             return "running", ""
         case Running(hook=hook) if not container.started:
             return "starting", "postStart hook" if hook != "done" else "startup probe"

@@ -158,14 +158,16 @@ function showContainers(isNew) {
   if (isNew || (log.container !== ALL && !state.containers.has(log.container))) {
     const wanted = state.pod.metadata.annotations?.["kubectl.kubernetes.io/default-container"];
     openLog(wanted ?? (names.length <= TOGETHER ? ALL : state.pod.spec.containers[0].name));
-  } else followLog();
+  }
   const list = $("containers");
   if (list.dataset.names !== names.join()) {
+    if (list.dataset.names && !isNew && log.container === ALL) closeLog(); // to go on with one more container
     list.dataset.names = names.join();
     const choices = [...(names.length <= TOGETHER ? [ALL] : []), ...names];
     if (names.length <= CHIPS) list.replaceChildren(...choices.map(chip));
     else list.replaceChildren(chooser(choices));
   }
+  followLog();
   showPicked();
 }
 
@@ -234,16 +236,19 @@ function showStates() {
     }
     const status = state.containers.get(name);
     if (status) showState(row, ...containerState(row.item.dataset.kind, status));
-    row.button.disabled = state.over || $("stop").disabled || !status || (row.item.dataset.kind === "init" && !status.state?.running);
+    row.button.disabled = state.over || $("stop").disabled || !status || (once(row.item.dataset.kind) && !status.state?.running) || row.item.dataset.kind === "ephemeral";
   }
 }
+
+/** Whether containers of this kind run once, and nobody asks whether they are ready. */
+const once = (kind) => kind !== "main" && kind !== "sidecar";
 
 /** How a container is: the look of the words, the words, more of them, and how often it was restarted. */
 function containerState(kind, status) {
   const { running, waiting, terminated } = status.state ?? {};
   const restarts = status.restartCount;
   if (state.over && !terminated) return ["", "Ended", "", restarts];
-  if (running && kind === "init") return ["wait", "Running", "", restarts];
+  if (running && once(kind)) return ["wait", "Running", "", restarts];
   if (running) return status.ready ? ["ready", "Ready", "", restarts] : ["wait", "Not ready", "", restarts];
   if (terminated) {
     const { exitCode, reason } = terminated;
