@@ -37,6 +37,7 @@ function begin() {
     if (document.hidden) leave();
     else if (net.token && !state.over) enter();
   });
+  addEventListener("resize", soon);
   wireLogs();
   wirePage();
   if (net.token) enter();
@@ -207,13 +208,13 @@ function showWindows() {
   }));
 }
 
-/** Draw it anew in a moment: changes come in bursts. */
+/** Draw it anew in a moment: changes come in bursts, and so do sizes. */
 function soon() {
   state.chartTimer ||= setTimeout(() => { state.chartTimer = 0; drawChart(); }, 120);
 }
 
 async function drawChart() {
-  if (state.charting || !state.stop) return;
+  if (state.charting || !state.stop || !state.pod) return;
   state.charting = true;
   try {
     const chart = await (await ask(`/dashboard/timeline?${state.window}&width=${$("axis").clientWidth}`, { signal: state.stop.signal })).json();
