@@ -5,8 +5,10 @@ control socket's lines; and the templates of `-o jsonpath`.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import io
 import json
+import shutil
 import struct
 import tempfile
 from collections.abc import Callable, Coroutine
@@ -39,6 +41,9 @@ from tests.fuzz.judge import Target
 PATIENCE = 20.0
 """Seconds in which an exchange must end once the client has said everything."""
 _RUNNER = asyncio.Runner()
+_HOME = tempfile.mkdtemp(prefix="initsup-fuzz-")
+"""Where journals are written (they take the place of what is there, so no device will do)."""
+atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
 
 
 def within(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -87,7 +92,7 @@ def running() -> Engine:
     """A pod that runs, and does nothing that takes time."""
     plan = planned(container("a", readiness_probe=probe()), container("b", stdin=True), policy="Always")
     node = FakeNode(dict.fromkeys(plan.members, Habit()), Engine.now)
-    engine = Engine(plan, node, Journal("/dev/null", plan, 0.0), lambda: Where(ip="192.0.2.1"))
+    engine = Engine(plan, node, Journal(f"{_HOME}/journal", plan, 0.0), lambda: Where(ip="192.0.2.1"))
     engine.step()
     return engine
 
@@ -105,6 +110,7 @@ def _http(data: bytes) -> None:
             within(serve)
     finally:
         engine.node.close()  # type: ignore[attr-defined]
+        engine.journal.close()
     assert not said.getvalue(), said.getvalue()[-1500:]
     assert b"Internal error occurred" not in client.answer
     if client.answer:
@@ -236,6 +242,7 @@ def _control(data: bytes) -> None:
         return
     finally:
         engine.node.close()  # type: ignore[attr-defined]
+        engine.journal.close()
 
 
 _LINES = [
