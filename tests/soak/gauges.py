@@ -28,7 +28,7 @@ class Gauge(NamedTuple):
 def gauge(story: Story, first: Gauge | None) -> Gauge:
     """What it takes now: after a while no descriptor more than the first time (a probe has some as long as it runs)."""
     process = story.supervisor
-    until(lambda: first is None or process.num_fds() <= first.descriptors, f"no more descriptors than {first}", 10)
+    until(lambda: first is None or process.num_fds() <= first.descriptors, f"no more descriptors than {first}")
     return Gauge(process.num_fds(), process.num_threads(), process.memory_info().rss)
 
 
@@ -50,9 +50,9 @@ def check_processes(story: Story, books: Books) -> None:
     def children() -> list[psutil.Process]:
         return story.supervisor.children()
 
-    until(agrees, "the processes are those of the facts", 5)
+    until(agrees, "the processes are those of the facts")
     zombies = [one for one in children() if _is_zombie(one)]
-    until(lambda: not any(map(_is_zombie, zombies)), "all is reaped", 5)
+    until(lambda: not any(map(_is_zombie, zombies)), "all is reaped")
 
 
 def _is_zombie(process: psutil.Process) -> bool:
