@@ -271,7 +271,10 @@ def _tagged(event: Any, line: int) -> Any:
     tag = event.tag
     if tag is None or tag in ("!", _TAG + "str"):
         return event.value
-    value = plain(event.value) if event.value.lower() not in _INFINITE else None
+    try:
+        value = plain(event.value)
+    except OverflowError:  # also .inf and .nan
+        value = ()  # of no type that there is a tag for
     wanted = {"int": (int,), "float": (int, float), "bool": (bool,), "null": (type(None),)}.get(
         tag.removeprefix(_TAG), ()
     )

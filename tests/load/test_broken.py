@@ -57,6 +57,8 @@ ROWS = [
     row("a long number", "a.toml", "a = " + "9" * 5000, 0, "not TOML", "limit"),
     row("half a character", "a.json", JSON.replace('"p"', '"\\ud83d"') + "}}", 1, "half of a character"),
     row("deep TOML", "a.toml", "a = " + "[" * 50_000 + "]" * 50_000, 0, "nested too deeply"),
+    row("an endless number with a tag", "a.yaml", "a: !x 1e999\n", 1, "1e999 does not fit its tag !x"),
+    row("a key that is endless", "a.yaml", "1e999: x\n", 1, "the key 1e999 is not a string"),
     row("a key that is true", "a.yaml", HEAD + "on: x\n", 4, "the key on is not a string", "put it in quotes"),
     row("a key that is a fraction", "a.yaml", "1.5: x\n", 1, "the key 1.5 is not a string"),
     row("a key that is null", "a.yaml", "~: x\n", 1, "the key ~ is not a string"),
