@@ -9,8 +9,9 @@ from initsup.node.logread import Reader
 
 WRITER = """
 import os, sys, time
-mine = open(f"{sys.argv[1]}/written/{os.getpid()}", "w")
-print("pid", os.getpid(), flush=True)
+me = f"{os.getpid()}-{time.time_ns()}"  # a pid alone may come again
+mine = open(f"{sys.argv[1]}/written/{me}", "w")
+print("I am", me, flush=True)
 for number in range(1, 10**9):
     sys.stdout.write(f"{number} {'x' * (number % 97)}\\n")
     if number % 25 == 0:
@@ -83,7 +84,7 @@ def check_log(home: Path, state: Path, container: str, attempt: int) -> int:
     last = lines.pop()
     for number, line in enumerate(lines, 1):
         assert line == f"{number} {'x' * (number % 97)}", f"{container} {attempt}: line {number} is {line!r}"
-    noted = (home / "written" / first.removeprefix("pid ")).read_text()
+    noted = (home / "written" / first.removeprefix("I am ")).read_text()
     assert len(lines) >= int(noted or 0), f"{container} {attempt}: {noted} lines were written, {len(lines)} are there"
     assert f"{len(lines) + 1} {'x' * 97}".startswith(last), f"{container} {attempt}: it ends with {last!r}"
     return len(lines)
