@@ -364,9 +364,13 @@ class Engine:
 
     def pod(self) -> dict[str, Any]:
         """The v1 Pod as it is now."""
+        return self.pod_at(self.plan, self.facts, self.now())
+
+    def pod_at(self, planned: Plan, facts: Facts, at: float) -> dict[str, Any]:
+        """The v1 Pod as it was by these facts."""
         from initsup.core.report import as_pod
 
-        pod = as_pod(self.plan, self.facts, self.now(), self.clock, self.where, self.trouble())
+        pod = as_pod(planned, facts, at, self.clock, self.where, self.trouble())
         pod["spec"].setdefault("nodeName", self.host)
         return pod
 

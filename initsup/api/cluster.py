@@ -225,7 +225,7 @@ class Cluster:
         from initsup.api import podlog
 
         _only_get(request)
-        return await podlog.answer(self._engine, self._state_dir, request)
+        return await podlog.answer(self.store, self._state_dir, request)
 
     async def _status(self, target: Target, request: Request) -> Answer:
         _only_get(request)

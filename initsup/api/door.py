@@ -151,7 +151,8 @@ class Door:
 
         if self._cluster is not None:
             self._cluster.store.close()
-            await anyio.sleep(0)
+            with anyio.move_on_after(FAREWELL):
+                await self._cluster.store.all_told()
             with anyio.move_on_after(FAREWELL):  # kubectl asks once more after it has seen the end
                 await anyio.sleep(FAREWELL if self._cluster.was_asked_lately() else 0)
         tasks.cancel_scope.cancel()

@@ -11,6 +11,7 @@ import msgspec
 from initsup.api.exchange import Answer, Reply, Request, Stream
 from initsup.api.failure import Failure, bad_request, invalid
 from initsup.api.remote import container_of
+from initsup.api.store import Store
 from initsup.core.facts import Running, Stopping
 from initsup.engine import Engine
 from initsup.errors import InitsupError
@@ -19,8 +20,6 @@ from initsup.node.logfile import line_time, utc
 from initsup.node.logread import Reader
 
 TEXT = "text/plain"
-TOGETHER = 0.02
-"""Seconds in which news of a followed log are gathered."""
 
 
 class _Options(msgspec.Struct, frozen=True):
@@ -34,8 +33,9 @@ class _Options(msgspec.Struct, frozen=True):
     stream: str
 
 
-async def answer(engine: Engine, state_dir: str, request: Request) -> Answer:
+async def answer(store: Store, state_dir: str, request: Request) -> Answer:
     """The log, or one that goes on. Raises Failure."""
+    engine = store.engine
     asked = _options(engine, request)
     try:
         attempt = attempt_of(engine.pod(), asked.container, previous=asked.previous)
@@ -52,7 +52,7 @@ async def answer(engine: Engine, state_dir: str, request: Request) -> Answer:
         follow=asked.follow,
     )
     if asked.follow:
-        return Stream(_followed(engine, asked.container, attempt, reader), TEXT)
+        return Stream(_followed(store, asked.container, attempt, reader), TEXT)
     first = reader.more()
     if reader.done or not first:
         reader.close()
@@ -70,41 +70,35 @@ async def _rest(first: bytes, reader: Reader) -> AsyncIterator[bytes]:
         reader.close()
 
 
-async def _followed(engine: Engine, container: str, attempt: int, reader: Reader) -> AsyncIterator[bytes]:
-    news = anyio.Event()
+async def _followed(store: Store, container: str, attempt: int, reader: Reader) -> AsyncIterator[bytes]:
+    engine, news = store.engine, anyio.Event()
 
     def written(_: str, __: bytes) -> None:
         news.set()
 
+    def look() -> None:
+        if not _runs(engine, container, attempt):
+            news.set()
+
     engine.node.listen(container, written)
+    store.looking.add(look)
     try:
         while not reader.done:
             runs = _runs(engine, container, attempt)  # before the log is read: all it will ever hold is then there
             news = anyio.Event()
-            if piece := reader.more():
+            async with store.turn:
+                piece = reader.more()
+            if piece:
                 yield piece
             elif reader.done or not runs:
                 return
             else:
-                await _wait(engine, container, attempt, news)
+                await news.wait()
+                await store.gather()
     finally:
+        store.looking.discard(look)
         engine.node.unlisten(container, written)
         reader.close()
-
-
-async def _wait(engine: Engine, container: str, attempt: int, news: anyio.Event) -> None:
-    """Wait until there is more to read, or the instance has ended."""
-    async with anyio.create_task_group() as tasks:
-
-        async def ended() -> None:
-            while _runs(engine, container, attempt):
-                await engine.change()
-            tasks.cancel_scope.cancel()
-
-        tasks.start_soon(ended)
-        await news.wait()
-        await anyio.sleep(TOGETHER)
-        tasks.cancel_scope.cancel()
 
 
 def _runs(engine: Engine, container: str, attempt: int) -> bool:

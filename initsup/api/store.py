@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
 import anyio
@@ -15,14 +16,22 @@ import msgspec
 
 from initsup.api.failure import Failure
 from initsup.api.surroundings import config_maps, namespaces, node, secrets
+from initsup.core.facts import Facts
 from initsup.core.narrate import Notice
+from initsup.core.plan import Plan
 from initsup.engine import Engine
 
 if TYPE_CHECKING:
     from initsup.api.applying import Managers
 
-HISTORY = 4096
+HISTORY = 1024
 """Changes that are kept for watches."""
+UNTOLD = 64
+"""Moments of the pod that wait to be told."""
+TOGETHER = 0.02
+"""Seconds in which news are gathered before clients hear of them, at least."""
+EACH = 0.001
+"""The same for each client that waits for news: together they take no more than a small part of the processor."""
 
 Object = dict[str, Any]
 
@@ -54,10 +63,19 @@ class Store:
         self._objects: dict[str, dict[str, Object]] = {}
         self._managers: dict[tuple[str, str], Managers] = {}
         self._plain: dict[tuple[str, str], Object] = {}
+        self.turn = anyio.Lock()
+        """Clients that wait for news are served one by one, each in a turn of the loop of its own, so that the pod's
+        own work never waits for more than one of them."""
+        self.looking: set[Callable[[], None]] = set()
+        """What is called after each pass of the engine."""
         self._history: deque[Change] = deque(maxlen=HISTORY)
         self._oldest = self.version
         self._changed = anyio.Event()
+        self._seen: list[tuple[Plan, Facts, float]] = []
+        self._are_events_known = False
         self._watchers = 0
+        self._over = anyio.Event()
+        self._alone = anyio.Event()
         self._asked: object = None
         for resource in ("pods", "events", "namespaces", "nodes", "configmaps", "secrets", "services"):
             self._objects[resource] = {}
@@ -84,9 +102,16 @@ class Store:
 
     def since(self, version: int) -> list[Change]:
         """The changes after a version, oldest first. Raises Failure for one that is out of reach."""
+        if self._seen:
+            self.refresh()
         if version < self._oldest:
             raise Failure(410, f"too old resource version: {version} ({self._oldest})")
-        return [change for change in self._history if change.version > version]
+        found = []
+        for change in reversed(self._history):
+            if change.version <= version:
+                break
+            found.append(change)
+        return found[::-1]
 
     def check(self, version: int) -> None:
         """Refuse a version that is still to come. Raises Failure."""
@@ -99,10 +124,26 @@ class Store:
         if not self.closed:
             await self._changed.wait()
 
+    async def gather(self) -> None:
+        """Let more news come together: what brought them about goes on meanwhile, and comes first."""
+        with anyio.move_on_after(max(TOGETHER, EACH * (self._watchers + len(self.looking)))):
+            await self._over.wait()
+
+    async def all_told(self) -> None:
+        """Wait until those who watch have been told the end."""
+        while self._watchers:
+            await self._alone.wait()
+
     def happened(self, engine: Engine, notices: list[Notice]) -> None:
         """Keep up with the engine, whose observer this is, as long as somebody watches."""
-        if self._watchers or engine.facts.finished:
+        self._are_events_known = self._are_events_known and not notices
+        if engine.facts.finished or len(self._seen) == UNTOLD:
             self.refresh()
+        elif self._watchers:  # what that looks like is found out when it is told, for the pod's work goes on now
+            self._seen.append((engine.plan, engine.facts, engine.now()))
+            self._wake()
+        for look in tuple(self.looking):
+            look()
 
     def look_at(self, engine: Engine) -> float | None:
         """What the engine does is enough."""
@@ -112,11 +153,15 @@ class Store:
         """Tell those who watch that nothing more will come."""
         self.refresh()
         self.closed = True
+        self._over.set()
         self._wake()
 
     def watching(self, more: int) -> None:
         """Somebody begins (1) or ends (-1) to watch."""
         self._watchers += more
+        if not self._watchers:
+            self._alone.set()
+            self._alone = anyio.Event()
 
     def refresh(self) -> None:
         """Look at what has become of the pod and its events."""
@@ -124,11 +169,15 @@ class Store:
         before = self.version
         gone = engine.facts.finished and engine.facts.deleted is not None
         name = engine.plan.pod.metadata.name
+        seen, self._seen = self._seen, []
+        for moment in seen:
+            self._put("pods", _pod(engine, *moment))
         if not gone:
-            self._put("pods", _pod(engine))
+            self._put("pods", _pod(engine, engine.plan, engine.facts, engine.now()))
         elif name in self._objects["pods"]:
             self._remove("pods", name)
-        if not gone or before == self.version:
+        if not self._are_events_known and (not gone or before == self.version):
+            self._are_events_known = True
             for event in engine.events()["items"]:
                 self._put("events", event)
         if self._asked is not engine.plan.asked:
@@ -179,8 +228,8 @@ class Store:
         return self.version
 
 
-def _pod(engine: Engine) -> Object:
-    """The pod, with what admission would have put in."""
-    pod = engine.pod()
+def _pod(engine: Engine, plan: Plan, facts: Facts, at: float) -> Object:
+    """The pod as it was then, with what admission would have put in."""
+    pod = engine.pod_at(plan, facts, at)
     pod["spec"].setdefault("serviceAccountName", "default")
     return pod

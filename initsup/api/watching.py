@@ -6,6 +6,7 @@ anew (410).
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -45,11 +46,15 @@ class Watch:
         self._store.watching(1)
         deadline = None if self._timeout is None else anyio.current_time() + self._timeout
         try:
-            if self._replay and (begin := self._beginning()):
-                yield begin
+            if self._replay:
+                async with self._store.turn:
+                    begin = self._beginning()
+                if begin:
+                    yield begin
             while True:
                 try:
-                    news = self._news()
+                    async with self._store.turn:
+                        news = self._news()
                 except Failure as problem:
                     yield _line("ERROR", problem.status())
                     return
@@ -62,11 +67,9 @@ class Watch:
 
     async def _more(self, deadline: float | None) -> bool:
         """Wait for a change; whether there is time left."""
-        if deadline is None:
+        with anyio.CancelScope(deadline=math.inf if deadline is None else deadline):
             await self._store.change()
-            return True
-        with anyio.CancelScope(deadline=deadline):
-            await self._store.change()
+            await self._store.gather()
             return True
         return False
 

@@ -186,12 +186,22 @@ class _Files:
         if not self.follow and self._inode == self._last[0]:
             return None
         index = self._index()
+        if self.follow and 0 < index == len(self._known) and self._is_in_use():
+            return None
         if index >= len(self._known) - 1:
             self._known = self._snapshot()
             index = self._index()
         if not self.follow and all(inode != self._last[0] for inode, *_ in self._known):
             return None
         return self._known[index] if index < len(self._known) else None
+
+    def _is_in_use(self) -> bool:
+        """Whether the newest file that is known still has its name, so that there can be none after it."""
+        inode, path, _ = self._known[-1]
+        try:
+            return os.stat(path).st_ino == inode
+        except FileNotFoundError:
+            return False
 
     def _index(self) -> int:
         return next((index + 1 for index, (inode, *_) in enumerate(self._known) if inode == self._inode), 0)

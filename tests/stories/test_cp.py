@@ -47,7 +47,8 @@ def test_nothing_is_setuid_or_somebody_elses(tmp_path: Path) -> None:
 @pytest.mark.real
 def test_out_of_a_container_that_does_not_run(home: Path, run: Callable[..., Story]) -> None:
     (home / "pod.toml").write_text(
-        '[[initContainers]]\nname = "first"\ncommand = ["sleep", "1000"]\n[[containers]]\nname = "main"\ncommand = ["true"]'
+        '[[initContainers]]\nname = "first"\ncommand = ["sleep", "1000"]\n'
+        '[[containers]]\nname = "main"\ncommand = ["true"]'
     )
     story = run(home / "pod.toml")
     story.until(lambda: story.container("first").get("state", {}).get("running"), "the first one runs")
