@@ -11,7 +11,8 @@ import anyio
 
 from initsup.api.exchange import Request, Stream
 from initsup.api.failure import bad_request
-from initsup.api.podlog import TEXT, TOGETHER
+from initsup.api.podlog import TEXT
+from initsup.api.store import TOGETHER
 from initsup.core.facts import ContainerFacts, Exited, Starting, Waiting
 from initsup.engine import Engine
 from initsup.node.logfile import utc
