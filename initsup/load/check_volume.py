@@ -75,7 +75,7 @@ def check_volumes(find: Findings, volumes: Sequence[Volume], settings: Superviso
 
 def _check_availability(find: Findings, path: str, volume: Volume, settings: SupervisorConfiguration) -> None:
     """Whether a valid volume can be had here. Not a rule of Kubernetes, where the pod would wait for it."""
-    for attribute in volume.__struct_fields__:
+    for attribute in volume.__struct_fields__ if volume.source is None else ():
         if isinstance(getattr(volume, attribute), dict):
             find.unavailable(f"{path}.{wire_name(attribute)}", "Volume")
     for index, part in enumerate(volume.projected.sources if volume.projected is not None else ()):

@@ -85,8 +85,8 @@ PodSpec
 = activeDeadlineSeconds: How long the pod may live; then it fails.
 - dnsPolicy: Which resolver containers use. | containers use this host's resolver
 - nodeSelector: Labels that the node must have. | there is one node
-~ serviceAccountName: The account that the pod uses towards the API. | only its name is there, for env fieldRef
-~ serviceAccount: Old name of serviceAccountName. | only its name is there, for env fieldRef
+~ serviceAccountName: The account that the pod uses towards the API. | only its name is there, for fieldRef and tokens
+~ serviceAccount: Old name of serviceAccountName. | only its name is there, for fieldRef and tokens
 - automountServiceAccountToken: Whether an API token is mounted. | none is, whatever is said here
 ~ nodeName: The node that runs the pod. | the node is this host, whatever is said here
 ~ hostNetwork: Whether the host's network is used. | containers always use the network that initsup has
