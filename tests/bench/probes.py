@@ -39,7 +39,7 @@ class Measured(NamedTuple):
     lateness: list[float]
     """Of each attempt, counted from the most punctual one of its probe."""
     drift: float
-    """How much later the median attempt of the last tenth of the run is than that of the first."""
+    """How much later the most punctual attempt of the second half of the run is than that of the first (median)."""
     own: float
     """CPU of initsup for one attempt."""
     commands: float
@@ -161,7 +161,7 @@ def _observe(kind: str, probed: Probed, story: Story, seconds: float) -> Measure
     events = json.loads(story.ask("events", "-o", "json").stdout)["items"]
     story.ask("delete", "--now")
     story.ended()
-    late, drift = _lateness(list(steady.values()), begin, seconds)
+    late, drift = _lateness(list(steady.values()), begin + seconds / 2)
     own = after.user + after.system - before.user - before.system
     commands = after.children_user + after.children_system - before.children_user - before.children_system
     return Measured(
@@ -180,20 +180,21 @@ def _observe(kind: str, probed: Probed, story: Story, seconds: float) -> Measure
     )
 
 
-def _lateness(streams: list[list[float]], begin: float, seconds: float) -> tuple[list[float], float]:
+def _lateness(streams: list[list[float]], middle: float) -> tuple[list[float], float]:
     """How late attempts came, and the drift. A schedule begins after the widest gap in its round of a period."""
     late: list[float] = []
-    first: list[float] = []
-    last: list[float] = []
+    drifts: list[float] = []
     for times in streams:
         round_ = sorted(at % PERIOD for at in times)
         gaps = [(after - before) % PERIOD for before, after in zip([round_[-1], *round_], round_, strict=False)]
         begins = round_[gaps.index(max(gaps))]
         found = [(at - begins) % PERIOD for at in times]
         late += found
-        first += [one for one, at in zip(found, times, strict=True) if at < begin + seconds / 10]
-        last += [one for one, at in zip(found, times, strict=True) if at > begin + seconds * 9 / 10]
-    return late, statistics.median(last or [0.0]) - statistics.median(first or [0.0])
+        halves = [
+            min(one for one, at in zip(found, times, strict=True) if (at > middle) is later) for later in (False, True)
+        ]
+        drifts.append(halves[1] - halves[0])
+    return late, statistics.median(drifts)
 
 
 def main() -> None:
