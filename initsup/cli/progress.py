@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from initsup.core.facts import ContainerFacts, Exit, Exited, Facts, Running, Stopping, Waiting
+from initsup.core.facts import ContainerFacts, Exit, Exited, Facts, Running, Stopping
 from initsup.core.plan import Member, Plan
 from initsup.core.restart import may_restart
 from initsup.core.startup import is_alive
@@ -125,14 +125,19 @@ def _subject(notice: Notice) -> str:
 def _changes(plan: Plan, facts: Facts, member: Member, old: ContainerFacts, new: ContainerFacts) -> list[str]:
     """What has become of a container."""
     lines = []
-    end = _exit(new)
-    if new.attempt > old.attempt and not isinstance(new.state, Waiting) and (end is None or end.started_at is not None):
+    if _has_run(new) and (new.attempt > old.attempt or not _has_run(old)):
         lines.append(f"{member.name}: started{_step(plan, member)}{_again(new)}")
     if isinstance(new.state, Exited) and new.state.exit is not _exit(old):
         lines.append(f"{member.name}: {_ended(new.state.exit)}{_then(facts, member, new)}")
     elif new.refused is not None and old.refused is None and isinstance(new.state, Exited):
         lines.append(f"{member.name}: starts again in {human_duration(new.refused.delay)}")
     return lines
+
+
+def _has_run(container: ContainerFacts) -> bool:
+    """Whether the newest instance has been started: it may still wait for its image, or have come to nothing."""
+    state = container.state
+    return isinstance(state, Running | Stopping) or (isinstance(state, Exited) and state.exit.started_at is not None)
 
 
 def _exit(container: ContainerFacts) -> Exit | None:
