@@ -274,9 +274,10 @@ class Box:
         variables = env.declared(asked, self.spec, boxes.context, boxes.volumes)
         image = boxes.images.mapping(self.spec.image)
         root = image.rootfs if image is not None else ""
-        identity = resolve(
-            asked.pod.spec, self.spec, image.user if image is not None else None, pod=boxes.plan.full_name, root=root
-        )
+        # Without root nobody else can be had: best effort is to do without.
+        any_user = asked.settings.best_effort and os.geteuid() != 0
+        user = image.user if image is not None and not any_user else None
+        identity = resolve(asked.pod.spec, self.spec, user, pod=boxes.plan.full_name, root=root)
         argv = env.command(self.spec, image, variables)
         uid = identity.uid if identity is not None and identity.uid is not None else os.geteuid()
         whole = env.complete(
@@ -474,7 +475,7 @@ class Boxes:
             spec.volumes
             or spec.host_aliases
             or spec.share_process_namespace is False
-            or any(mapping.archive for mapping in asked.settings.images.values())
+            or any(one.archive or one.rootfs for one in asked.settings.images.values())
             or any(
                 one.security_context
                 and (one.security_context.read_only_root_filesystem or one.security_context.proc_mount)

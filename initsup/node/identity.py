@@ -41,6 +41,12 @@ _DEFAULT = (
 )
 
 
+_ANOTHER = (
+    "the image is for user {wanted}, and initsup runs as user {own} and cannot become another: "
+    "say runAsUser: {own} to run it as that one"
+)
+
+
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
     """What changes between fork and exec. None: stays as initsup has it.
 
@@ -72,8 +78,11 @@ def resolve(
     wanted = uid if uid is not None else image_name
     if group is None and uid is None:
         group = _group(image_group, root)
+    account = _account(wanted, group, of_pod, root)
+    if uid is None and account.uid is not None and os.geteuid() != 0:
+        raise CannotCreate("CreateContainerConfigError", _ANOTHER.format(wanted=wanted, own=os.geteuid()))
     identity = msgspec.structs.replace(
-        _account(wanted, group, of_pod, root),
+        account,
         capabilities=_mask(own),
         no_new_privs=own.allow_privilege_escalation is False,
     )

@@ -25,11 +25,21 @@ _ID = re.compile(r"[a-f0-9]{64}")
 
 
 def default_directory() -> str:
-    """Where the cache is when the settings do not say (file-hierarchy(7), XDG Base Directory Specification)."""
+    """Where the cache is when the settings do not say (file-hierarchy(7), XDG Base Directory Specification).
+
+    A user without a home has it in /var/tmp, where nobody else can take it away or make it beforehand unseen.
+    """
     if os.geteuid() == 0:
         return "/var/cache/initsup/images"
     base = os.environ.get("XDG_CACHE_HOME", "")
-    return f"{base if base.startswith('/') else os.path.expanduser('~/.cache')}/initsup/images"
+    place = base if base.startswith("/") else os.path.expanduser("~/.cache")
+    return f"{place}/initsup/images" if _can_be_made(place) else f"/var/tmp/initsup-images-{os.geteuid()}"
+
+
+def _can_be_made(path: str) -> bool:
+    while path and not os.path.isdir(path):
+        path = os.path.dirname(path)
+    return bool(path) and os.access(path, os.W_OK)
 
 
 class Cache:

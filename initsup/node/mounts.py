@@ -7,7 +7,6 @@ not permitted, `links` does what can be done instead.
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Mapping
 
@@ -17,7 +16,7 @@ from initsup.node import binds as planning
 from initsup.node import hosts, masks, rootfs, syscalls, termination
 from initsup.node.beneath import open_beneath, remove_tree
 from initsup.node.binds import HOSTS_FILE, TERMINATION_LOG, Bind
-from initsup.node.cover import cover, drop_old_root, make
+from initsup.node.cover import REFUSALS, cover, make
 from initsup.node.env import CONFIG_ERROR, Lookup, image_mapping, own_host_name
 from initsup.node.failures import CannotCreate
 from initsup.node.handover import Parcel
@@ -37,7 +36,6 @@ _PROPAGATION = {
     "HostToContainer": syscalls.MS_SLAVE,
     "Bidirectional": syscalls.MS_SHARED,
 }
-_REFUSALS = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 class View(msgspec.Struct, frozen=True):
@@ -275,7 +273,7 @@ class _Filling(msgspec.Struct, frozen=True):
             for bind, fd in zip(self.binds, sources, strict=True):
                 self._attach(bind, fd)
             if self.root is not None:
-                drop_old_root()
+                rootfs.leave_old()
             if self.read_only:
                 make_root_read_only((*_WRITABLE, *(os.path.realpath(bind.target) for bind in self.binds)))
         finally:
@@ -296,12 +294,15 @@ class _Filling(msgspec.Struct, frozen=True):
 
     def _make_point(self, bind: Bind) -> None:
         place = os.path.realpath(bind.target)
+        if self.root is not None:
+            return rootfs.provide(place, bind.directory)
         try:
             make(place, bind.directory)
         except OSError as error:
-            if error.errno not in _REFUSALS or self.root is not None:
+            if error.errno not in REFUSALS:
                 raise
             cover(place, bind.directory, self.workshop)
+        return None
 
 
 def _open(bind: Bind) -> int:

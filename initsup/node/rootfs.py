@@ -12,7 +12,7 @@ import os
 import stat
 
 from initsup.node import syscalls
-from initsup.node.cover import become_root, make
+from initsup.node.cover import REFUSALS, become_root, cover, drop_old_root, make
 from initsup.node.mountinfo import make_read_only
 
 _BIND = syscalls.MS_BIND | syscalls.MS_REC
@@ -24,6 +24,8 @@ _LINKS = {
     "stdout": "/proc/self/fd/1",
     "stderr": "/proc/self/fd/2",
 }
+_WORKSHOP = "/dev/.initsup"
+"""A directory to put mounts together in (`cover`), as long as the new root is being filled."""
 _PTMX = os.makedev(5, 2)
 _FILES = ("/etc/hosts", "/etc/resolv.conf")
 
@@ -33,7 +35,7 @@ def enter(rootfs: str, workshop: str, *, privileged: bool, is_shared: bool = Fal
 
     `is_shared`: others have the directory, too, so that it must not change, which needs overlayfs.
 
-    The old root is to be dropped when nothing from there is needed any more (`cover.drop_old_root`).
+    The old root is there until `leave_old`, when nothing from there is needed any more.
     """
     originals = {name: fd for name in ("/dev", "/sys", *_FILES) if (fd := _opened(name)) is not None}
     try:
@@ -42,14 +44,34 @@ def enter(rootfs: str, workshop: str, *, privileged: bool, is_shared: bool = Fal
         syscalls.mount("/proc", f"{root}/proc", flags=_BIND)
         # Only from in there do the links of the image lead where they should.
         become_root(root)
-        _mount_system(originals, privileged)
         if privileged:
             _bind(originals["/dev"], "/dev", directory=True)
         else:
             _make_devices(originals["/dev"])
+            os.mkdir(_WORKSHOP)
+        _mount_system(originals, privileged)
     finally:
         for fd in originals.values():
             os.close(fd)
+
+
+def provide(path: str, directory: bool) -> None:
+    """Have a mount point in the new root, covered where its directory is another user's. Raises OSError."""
+    try:
+        make(path, directory)
+    except OSError as error:
+        if error.errno not in REFUSALS or not os.path.isdir(_WORKSHOP) or not os.access("/", os.W_OK):
+            raise
+        cover(path, directory, _WORKSHOP)
+
+
+def leave_old() -> None:
+    """All is mounted: nothing but the new root is left. Raises OSError."""
+    try:
+        os.rmdir(_WORKSHOP)
+    except FileNotFoundError:
+        pass
+    drop_old_root()
 
 
 def _opened(path: str) -> int | None:
@@ -143,5 +165,5 @@ def _make_terminals() -> None:
 def _bind(fd: int, target: str, *, directory: bool) -> None:
     target = os.path.realpath(target)
     if not os.path.exists(target):
-        make(target, directory)
+        provide(target, directory)
     syscalls.mount(f"/proc/self/fd/{fd}", target, flags=_BIND)
