@@ -24,7 +24,7 @@ from initsup.node import env, masks, termination
 from initsup.node.failures import CannotRun, SpawnError
 from initsup.node.fields import Context
 from initsup.node.handover import Parcel
-from initsup.node.identity import resolve
+from initsup.node.identity import can_be_others, resolve
 from initsup.node.images import Images
 from initsup.node.limits import (
     Cgroup,
@@ -274,8 +274,8 @@ class Box:
         variables = env.declared(asked, self.spec, boxes.context, boxes.volumes)
         image = boxes.images.mapping(self.spec.image)
         root = image.rootfs if image is not None else ""
-        # Without root nobody else can be had: best effort is to do without.
-        any_user = asked.settings.best_effort and os.geteuid() != 0
+        # Where nobody else can be had, best effort is to do without.
+        any_user = asked.settings.best_effort and not can_be_others()
         user = image.user if image is not None and not any_user else None
         identity = resolve(asked.pod.spec, self.spec, user, pod=boxes.plan.full_name, root=root)
         argv = env.command(self.spec, image, variables)

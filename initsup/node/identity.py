@@ -79,7 +79,7 @@ def resolve(
     if group is None and uid is None:
         group = _group(image_group, root)
     account = _account(wanted, group, of_pod, root)
-    if uid is None and account.uid is not None and os.geteuid() != 0:
+    if uid is None and account.uid is not None and not can_be_others():
         raise CannotCreate("CreateContainerConfigError", _ANOTHER.format(wanted=wanted, own=os.geteuid()))
     identity = msgspec.structs.replace(
         account,
@@ -87,6 +87,14 @@ def resolve(
         no_new_privs=own.allow_privilege_escalation is False,
     )
     return None if identity == Identity() else identity
+
+
+def can_be_others() -> bool:
+    """Whether this is root, and may do what makes others of it."""
+    from initsup.node.syscalls import capabilities
+
+    needed = sum(1 << CAPABILITIES.index(name) for name in ("SETUID", "SETGID"))
+    return os.geteuid() == 0 and capabilities()[0] & needed == needed
 
 
 def steps(identity: Identity) -> list[tuple[str, Callable[[], None]]]:

@@ -48,16 +48,35 @@ def _problems(manifest: Manifest, container: Container) -> list[str]:
     image = image_mapping(manifest.settings, container.image)
     if image is not None and image.rootfs and container.volume_mounts:
         found.append(f"volumeMounts: an image with a rootfs {_NEED}")
+    elif image is not None and image.rootfs and not _may_change_root():
+        found.append(f"image: a rootfs {_NEED}, and neither is chroot")
     if image is not None and image.archive:
         found.append(f"image: {ARCHIVE_NEEDS_MOUNTS}")
     kinds = {volume.name: volume for volume in manifest.pod.spec.volumes}
     for index, mount in enumerate(container.volume_mounts):
+        if (image is None or not image.rootfs) and (place := _closed(mount.mount_path)):
+            found.append(f"volumeMounts[{index}].mountPath: {place} cannot be written, and another way {_NEED}")
         volume = kinds.get(mount.name)
         if volume is not None and volume.image is not None:
             found.append(f"volumeMounts[{index}]: to leave the files of an image as they are {_NEED}")
         elif mount.read_only and volume is not None and not is_read_only(volume):
             found.append(f"volumeMounts[{index}].readOnly: {_NEED}")
     return found
+
+
+def _closed(path: str) -> str:
+    """The directory in which a link at `path` cannot be made, or what leads to it; empty: it can be."""
+    place = os.path.dirname(posixpath.normpath("/" + path.lstrip("/")))
+    while not os.path.isdir(place):
+        place = os.path.dirname(place)
+    return "" if os.access(place, os.W_OK | os.X_OK) else place
+
+
+def _may_change_root() -> bool:
+    from initsup.node.identity import CAPABILITIES
+    from initsup.node.syscalls import capabilities
+
+    return bool(capabilities()[0] >> CAPABILITIES.index("SYS_CHROOT") & 1)
 
 
 def _collisions(spec: PodSpec) -> list[str]:

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from initsup.errors import BEST_EFFORT, Problem
 from initsup.node import links
-from initsup.node.identity import CAPABILITIES
+from initsup.node.identity import CAPABILITIES, can_be_others
 from initsup.node.space import Way
 from initsup.spec.manifest import Manifest
 from initsup.spec.pod import Container, PodSecurityContext, PodSpec, SecurityContext
@@ -37,8 +37,8 @@ def broken(manifest: Manifest, way: Way | None) -> list[Problem]:
 
 
 def reduced(manifest: Manifest) -> Manifest:
-    """With `bestEffort` and without root: the same without the users and groups that cannot be had."""
-    if not manifest.settings.best_effort or os.geteuid() == 0:
+    """With `bestEffort` and where only root could do it: the same without the users and groups that cannot be had."""
+    if not manifest.settings.best_effort or can_be_others():
         return manifest
     spec = manifest.pod.spec
     fields = {
@@ -79,8 +79,11 @@ def _of_container(spec: PodSpec, container: Container, way: Way | None) -> Itera
 
 def _only_root(context: PodSecurityContext | SecurityContext) -> Iterator[str]:
     """What nobody but root can give."""
-    if os.geteuid() == 0:
-        return
+    lines = list(_of_others(context))
+    yield from lines if lines and not can_be_others() else ()
+
+
+def _of_others(context: PodSecurityContext | SecurityContext) -> Iterator[str]:
     me = f"initsup runs as user {os.geteuid()} and cannot become another"
     groups = {os.getegid(), *os.getgroups()}
     if context.run_as_user not in (None, os.geteuid()):

@@ -7,6 +7,7 @@ at the files through a descriptor. Where mounts are not permitted, STATE/volumes
 
 from __future__ import annotations
 
+import errno
 import os
 from typing import Literal
 
@@ -56,7 +57,7 @@ class Space:
             try:
                 self._open(shared, host_name)
             except OSError as error:
-                self.refusal = error.strerror or str(error)
+                self.refusal = _refusal(error)
         if mode == "mount" and self.base is None:
             raise CannotMount("", f"mounts are not permitted here ({self.refusal}), and volumes.mode is mount")
         self.way: Way = "link" if self.base is None else "mount" if isinstance(self.maker, Excursion) else "user"
@@ -149,3 +150,10 @@ def mount_tmpfs(target: str, options: str, *, swap: bool) -> None:
         except OSError:
             pass
     syscalls.mount("tmpfs", target, "tmpfs", data=options)
+
+
+def _refusal(error: OSError) -> str:
+    """In words; user_namespaces(7) has its own meaning of some."""
+    if error.errno in (errno.ENOSPC, errno.EUSERS):
+        return "no more user namespaces, see user.max_user_namespaces"
+    return (error.strerror or str(error)).lower()
