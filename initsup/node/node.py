@@ -577,7 +577,7 @@ class HostNode:
         import signal
 
         at_once = number == signal.SIGQUIT
-        if number in STOPS or at_once or (number == HANGUP and os.isatty(0)):
+        if number in STOPS or at_once or (number == HANGUP and self._signals.on_terminal):
             self._stops += 1
             again = self._stops > 1 or at_once
             self._boxes.images.cancel()

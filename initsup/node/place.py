@@ -32,6 +32,8 @@ class Signals:
 
     def __init__(self) -> None:
         self._caught: list[int] = []
+        self.on_terminal = os.isatty(0)
+        """Whether there was a terminal at the start: one that has hung up does not say so any longer."""
         self._read, self._write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
         for number in HANDLED:

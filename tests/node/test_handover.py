@@ -48,7 +48,7 @@ OWN_EACH_TIME = {
     "node.logfile.LogFile": "_directory _fd _kept _limits _path _size error",
     "node.console.Console": "_json _none _prefixes _raw",
     "node.outlet.Outlet": "_bound _own _poll _put fd is_terminal",
-    "node.place.Signals": "_read _write",
+    "node.place.Signals": "_read _write on_terminal",
     "node.reaper.Reaper": "",
 }
 """Class → what a program makes for itself; all else that it remembers must be handed over."""
