@@ -2,38 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
-import sys
 import textwrap
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from tests.stories.driver import Story, private
-
-NAMESPACE = ("--pid", "--fork", "--kill-child", "--mount-proc")
-ORPHANS = 1000
-
-# Each orphan is forked twice and lives until all of them do: then they end at once.
-ORPHANAGE = f"""
-import os, signal, sys
-gate, opener = os.pipe()
-for _ in range({ORPHANS}):
-    middle = os.fork()
-    if middle == 0:
-        if os.fork() == 0:
-            os.close(opener)
-            os.read(gate, 1)
-        os._exit(0)
-    os.waitpid(middle, 0)
-os.close(opener)
-print("released", flush=True)
-signal.pause()
-"""
+from tests.stories.inits import NAMESPACE, SUPERVISOR, NotApplicable, World
+from tests.stories.pid1_cases import CASES, orphans
 
 pytestmark = pytest.mark.real
 
@@ -50,31 +31,26 @@ def as_pid_1(home: Path, run: Callable[..., Story]) -> Callable[..., Story]:
     return start
 
 
-def members(supervisor: psutil.Process) -> list[str]:
-    """The states of all processes below PID 1."""
-    found: list[str] = []
-    for child in supervisor.children(recursive=True):
-        try:
-            found.append(child.status())
-        except psutil.NoSuchProcess:
-            continue
-    return found
+@pytest.fixture
+def world(home: Path) -> Iterator[World]:
+    """initsup, to be tried in the cases that are for any PID 1."""
+    world = World(SUPERVISOR, home)
+    yield world
+    world.close()
 
 
-def test_a_thousand_orphans_leave_no_zombie(home: Path, as_pid_1: Callable[..., Story]) -> None:
-    (home / "orphanage.py").write_text(ORPHANAGE)
-    story = as_pid_1(f"""
-        [[containers]]
-        name = "orphanage"
-        command = ["{sys.executable}", "{home}/orphanage.py"]
-        """)
-    story.until(lambda: story.logs("orphanage") == "released\n", "all orphans were there", timeout=60)
-    story.until(lambda: len(members(story.supervisor)) == 1, "only the container is left")
-    assert psutil.STATUS_ZOMBIE not in members(story.supervisor)
-    assert story.container("orphanage")["restartCount"] == 0
-    assert story.supervisor.num_threads() == 1
-    story.signal()
-    assert story.ended() == 0
+@pytest.mark.parametrize("name", [name for name in CASES if name not in SUPERVISOR.differs])
+def test_like_any_pid_1(world: World, name: str) -> None:
+    try:
+        CASES[name](world)
+    except NotApplicable as why:
+        pytest.skip(str(why))
+
+
+def test_twenty_thousand_orphans(world: World) -> None:
+    if os.geteuid() or int(Path("/proc/sys/kernel/pid_max").read_text()) < 25_000:
+        pytest.skip("there are too few pids, or too few for a plain user")
+    orphans(world, 20_000)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
@@ -109,7 +85,6 @@ def test_a_second_signal_kills(as_pid_1: Callable[..., Story]) -> None:
 @pytest.mark.parametrize(
     ("spec", "code"),
     [
-        pytest.param("restartPolicy = 'Never'", 0, id="0 when the pod has Succeeded"),
         pytest.param("restartPolicy = 'Never'\nexit = 'exit 7'", 7, id="the culprit's own code when it Failed"),
         pytest.param("activeDeadlineSeconds = 1\nexit = 'exec sleep 1000'", 124, id="124 when the deadline has passed"),
         pytest.param("colour = 'red'", 2, id="2 for bad input"),
@@ -121,22 +96,12 @@ def test_exit_codes(as_pid_1: Callable[..., Story], spec: str, code: int) -> Non
     assert story.ended() == code, story.said()
 
 
-def test_128_and_the_signal_that_killed_the_culprit(home: Path, as_pid_1: Callable[..., Story]) -> None:
-    story = as_pid_1("""
-        restartPolicy = "Never"
-        [[containers]]
-        name = "main"
-        command = ["sh", "-c", "kill -KILL $$$$"]  # `$$` is how a `$` is written in a command
-        """)
-    assert story.ended() == 137, story.said()
-
-
 def test_the_pod_of_the_example_image(checkout: Path, home: Path, as_pid_1: Callable[..., Story]) -> None:
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         port = one.getsockname()[1]
     pod = (checkout / "configs/container/pod.toml").read_text()
-    for before, after in ((" /pages", f" {home}/pages"), ('"/pages', f'"{home}/pages'), ("8080", str(port))):
+    for before, after in (("/tmp/pages", f"{home}/pages"), ("8080", str(port))):
         pod = pod.replace(before, after)
     story = as_pid_1(pod, "--set", "volumes.mode=link")  # what there is in an ordinary container
     story.until_ready()
