@@ -101,6 +101,8 @@ class Timeline:
         self.until = event.at
         ending = (before.stop is None) != (facts.stop is None)
         for name, container in facts.containers.items():
+            if name not in self.lanes:  # it was added: the plan that has it, too, is told next
+                continue
             if ending or container is not before.containers.get(name):
                 lane = self.lanes[name]
                 lane.restarts = max(container.attempt, 0)

@@ -112,6 +112,20 @@ def test_a_restart(live: Live) -> None:
     live.until(restarted)
 
 
+def test_a_container_that_is_added_gets_a_row(live: Live) -> None:
+    before = [row["name"] for row in live.ask("/dashboard/timeline")[1]["rows"]]
+    assert cli("debug", "--state-dir", str(live.state), "-c", "look", "--", "true").returncode == 0
+
+    def seen() -> bool:
+        rows = live.ask("/dashboard/timeline")[1]["rows"]
+        return [row["name"] for row in rows] == [*before, "look"] and [pin["sign"] for pin in rows[-1]["pins"]] == [
+            "done"
+        ]
+
+    live.until(seen)
+    assert cli("timeline", "--state-dir", str(live.state), "-o", "json").returncode == 0
+
+
 @pytest.mark.parametrize(
     ("path", "method", "code"),
     [

@@ -8,7 +8,7 @@ import pytest
 
 from initsup.core.actions import Refuse, Stop
 from initsup.core.apply import apply, begin
-from initsup.core.events import Began, Evicted, Lost, RestartAsked, StopAsked, VolumeFailed, VolumesReady
+from initsup.core.events import Added, Began, Evicted, Lost, RestartAsked, StopAsked, VolumeFailed, VolumesReady
 from initsup.core.phase import LOST_MESSAGE
 from initsup.core.plan import Plan
 from initsup.core.timeline import KEPT, POD, Timeline
@@ -236,6 +236,7 @@ def test_a_line_that_begins_in_the_middle_tells_what_the_facts_know(
 def test_being_told_anew_how_things_stand_changes_nothing_of_the_past() -> None:
     made = line(PLAIN, up(at=1))
     more = planned(container("a"), container("b"))
+    made.add(Added(at=1.5, container="b"))
     made.go_on(more, apply(more, begin(more, 0.0), *up(at=1)))
     for event in (*up("b", at=4), died(at=6)):
         made.add(event)
