@@ -20,6 +20,8 @@ from initsup.node.logread import Reader
 
 TAIL = 1000
 """Lines of each container that it begins with, unless the client wants less."""
+LONGEST = 65536
+"""Bytes of a line without an end after which it is given out as one."""
 MOST = 64
 """Containers that may be followed at a time; each is an open file."""
 
@@ -107,6 +109,9 @@ class _Source:
             assert self._reader is not None
             if block := self._reader.more():
                 *lines, self._rest = (self._rest + block).split(b"\n")
+                if len(self._rest) > LONGEST:
+                    lines.append(self._rest)
+                    self._rest = b" ".join([*self._rest.split(b" ", 3)[:3], b""])
                 if lines:
                     return [line + b"\n" for line in lines]
                 continue

@@ -86,6 +86,16 @@ def test_a_line_that_has_no_end_gets_one(reading: Reading, write: Callable[..., 
     assert reading(0, ENDED) == ["c 0 T no end"]
 
 
+def test_a_line_that_does_not_end_is_given_out_in_parts(reading: Reading, write: Callable[..., None]) -> None:
+    write(0, *["x" * 16384] * 40, tag="P")
+    write(0, "end")
+    lines = reading(0, RUNS)
+    assert len(lines) > 2
+    assert {line[:6] for line in lines} == {"c 0 T "}
+    assert "".join(line[6:] for line in lines) == "x" * 16384 * 40 + "end"
+    assert max(map(len, lines)) < 2 * 262144 + 65536
+
+
 def test_only_so_many_lines_of_what_was_before(tmp_path: Path, write: Callable[..., None]) -> None:
     write(0, "one", "two")
     write(1, "three", "four")

@@ -1,6 +1,7 @@
 // Logs, of one container or of all: followed over restarts and lost connections, searched, and never more than fits.
 
 const MOST = 5000; // lines that are kept
+const WIDEST = 20000; // characters of a line that are shown
 const AHEAD = 2000; // lines that may wait to be shown; the stream is not read on before there are less
 const LATE = 5000; // milliseconds by which lines of two containers may come in another order than they were written
 const ALL = ""; // instead of a container's name
@@ -86,10 +87,15 @@ function take(lines) {
     const known = log.known.get(line.name);
     if (known && line.attempt > known.attempt) log.waiting.push({ cut: `${line.name}: restarted, instance ${line.attempt}` });
     log.known.set(line.name, { attempt: line.attempt, last: line.time, same: known?.last === line.time ? known.same + 1 : 1 });
-    log.waiting.push({ ...line, text: line.text.replace(ANSI, "") });
+    log.waiting.push({ ...line, text: shown(line.text) });
   }
   if (log.waiting.length > MOST) log.waiting.splice(0, log.waiting.length - MOST);
   if (log.waiting.length) log.frame ||= requestAnimationFrame(showWaiting);
+}
+
+function shown(text) {
+  const plain = text.replace(ANSI, "");
+  return plain.length > WIDEST ? `${plain.slice(0, WIDEST)} … (${plain.length - WIDEST} more characters)` : plain;
 }
 
 function wasShown({ name, time }) {
