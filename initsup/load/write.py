@@ -17,7 +17,7 @@ def write(manifest: Manifest, form: Form) -> str:
     """The manifest in a form. Give it one from `read`: `load` has filled in defaults and made up a uid."""
     if form == "toml":
         return _toml(manifest)
-    return _yaml(documents(manifest)) if form == "yaml" else _json(documents(manifest))
+    return yaml_of(documents(manifest)) if form == "yaml" else _json(documents(manifest))
 
 
 def documents(manifest: Manifest) -> list[dict[str, Any]]:
@@ -85,7 +85,8 @@ def _json(objects: list[dict[str, Any]]) -> str:
     return msgspec.json.format(msgspec.json.encode(tree), indent=2).decode() + "\n"
 
 
-def _yaml(objects: list[dict[str, Any]]) -> str:
+def yaml_of(objects: list[dict[str, Any]]) -> str:
+    """Objects as YAML documents."""
     import yaml
 
     from .yaml_form import plain

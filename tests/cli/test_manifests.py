@@ -95,6 +95,16 @@ def test_convert_says_what_it_leaves_out(initsup: Initsup, file: Path) -> None:
     assert (done.code, done.err) == (0, "initsup: left out: Service s\n")
 
 
+def test_convert_for_a_cluster(initsup: Initsup, file: Path) -> None:
+    done = initsup("convert", "-o", "kubernetes", "--kind", "Job", "--image", "app=registry.example/app:1", file)
+    job = yaml.safe_load(done.out)
+    assert (done.code, done.err, job["kind"]) == (0, "", "Job")
+    assert job["spec"]["template"]["spec"]["containers"][0]["image"] == "registry.example/app:1"
+    assert "# - restartPolicy: a Job knows OnFailure and Never only" in done.out
+    assert initsup("convert", "-o", "kubernetes", "--image", "nonsense", file).code == 2
+    assert initsup("convert", "-o", "yaml", "--kind", "Job", file).code == 2
+
+
 # -- explain ---------------------------------------------------------------------------------------------------------
 
 
