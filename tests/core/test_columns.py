@@ -149,6 +149,11 @@ def test_ready_and_status(given: dict[str, Any], ready: str, text: str) -> None:
     assert status_text(given) == text
 
 
+def test_name_and_age() -> None:
+    shown = row(pod("a:run"), NOW)
+    assert (shown.name, shown.age) == ("p", "100s")
+
+
 @pytest.mark.parametrize(
     ("given", "text"),
     [

@@ -206,6 +206,13 @@ COMPLETED = Began(at=2, action=Stop(why="completed", grace=30))
             ONE, [unstartable(reason="CreateContainerConfigError")], 10, ["start a"], id="9: then it is tried again"
         ),
         pytest.param(ONE, [unstartable(reason="CreateContainerError")], 9.9, [], id="9: for whatever reason"),
+        pytest.param(
+            ONE,
+            [ran(code=1), unstartable(at=5, attempt=1, reason="CreateContainerError")],
+            6,
+            [],
+            id="9: which is no crash, also after one",
+        ),
         pytest.param(ONE, [unstartable()], 0, ["start a"], id="9: one that could not be run has its back-off instead"),
         # 10: probes
         pytest.param(BOTH, [up()], 0, ["probe a readiness"], id="10: what is due"),

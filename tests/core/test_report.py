@@ -692,6 +692,7 @@ GATED = planned(readiness_gates=gates("x/a", "x/b"))
         pytest.param(ONE, [up(), DEADLINE], "False PodFailed", id="the deadline, at once"),
         pytest.param(ONE, [up(), Evicted(at=2, message="")], "False PodFailed", id="an eviction, at once"),
         pytest.param(ONE, [up(), LOST], "False PodFailed", id="the loss of the supervisor"),
+        pytest.param(NEVER, [ran(), LOST], "False PodFailed", id="also when all had succeeded by then"),
         pytest.param(ONE, [up(), DELETED], "True", id="a deletion alone changes nothing"),
         pytest.param(TWO, [up(), up("b"), DELETED, died(at=3)], "True", id="nor does the first end after it"),
         pytest.param(TWO, [ran(), up("b"), DELETED], f"{UNREADY}: [a]", id="an end before it counts"),
