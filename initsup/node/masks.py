@@ -17,8 +17,9 @@ HIDDEN = (
     *(f"/proc/{name}" for name in ("timer_stats", "sched_debug", "scsi")),
     "/sys/firmware",
     "/sys/devices/virtual/powercap",
-    "/sys/devices/system/cpu/cpu*/thermal_throttle",
 )
+_PROCESSORS = "/sys/devices/system/cpu"
+"""Of which each has a `thermal_throttle` to hide."""
 READ_ONLY = tuple(f"/proc/{name}" for name in ("bus", "fs", "irq", "sys", "sysrq-trigger"))
 
 
@@ -33,14 +34,12 @@ def is_masked(container: Container, *, own_root: bool) -> bool:
 
 def mask() -> None:
     """Hide and protect the paths in this mount namespace. Raises OSError."""
-    from glob import glob
-
-    for pattern in HIDDEN:
-        for path in glob(pattern):
-            if os.path.isdir(path):
-                syscalls.mount("tmpfs", path, "tmpfs", flags=syscalls.MS_RDONLY, data="mode=0555,size=0")
-            else:
-                syscalls.mount("/dev/null", path, flags=syscalls.MS_BIND)
+    processors = os.listdir(_PROCESSORS) if os.path.isdir(_PROCESSORS) else []
+    for path in (*HIDDEN, *(f"{_PROCESSORS}/{name}/thermal_throttle" for name in processors)):
+        if os.path.isdir(path):
+            syscalls.mount("tmpfs", path, "tmpfs", flags=syscalls.MS_RDONLY, data="mode=0555,size=0")
+        elif os.path.exists(path):
+            syscalls.mount("/dev/null", path, flags=syscalls.MS_BIND)
     for path in READ_ONLY:
         if os.path.exists(path):
             syscalls.mount(path, path, flags=syscalls.MS_BIND | syscalls.MS_REC)
