@@ -78,8 +78,7 @@ PodSpec
 = initContainers: Run one after the other before all others; with restartPolicy Always they are sidecars and keep
     running.
 = containers: The programs that run side by side for as long as the pod lives.
-- ephemeralContainers: Containers added to a running pod; not allowed in a manifest. | use exec: the pod's host is
-    this one
+= ephemeralContainers: Containers added to a running pod, by kubectl debug; not allowed in a manifest.
 = restartPolicy: Whether containers that end are started again: Always, OnFailure, Never.
 = terminationGracePeriodSeconds: How long containers may take to end after SIGTERM before they are killed.
 = activeDeadlineSeconds: How long the pod may live; then it fails.
@@ -156,7 +155,7 @@ Container
 = stdinOnce: Whether stdin is closed after one client.
 = tty: Whether the container has a terminal.
 EphemeralContainer
-- targetContainerName: The container to look into. | use exec: the pod's host is this one
+= targetContainerName: The container to look into, whose processes are seen.
 SecurityContext
 ~ capabilities: Linux capabilities to add and drop. | if nothing is said of them or of privileged, what initsup itself
     has

@@ -46,7 +46,7 @@ from initsup.node.spawn import Launch, spawn
 from initsup.node.tree import Forest, KeptForest, Tree
 from initsup.node.volumes import KeptVolumes, Volumes
 from initsup.spec.manifest import Manifest
-from initsup.spec.pod import Container
+from initsup.spec.pod import Container, EphemeralContainer
 from initsup.spec.settings import ImageMapping
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ class Box:
         self._boxes = boxes
         self.input = -1
         """Where to write what the container reads (`stdin`), or its terminal (`tty`); -1: it reads nothing."""
-        self._main = 0
+        self.main = 0
         """The pid of the main process, 0 when there is none."""
         self._launch: Launch | None = None
         self._view = View()
@@ -165,7 +165,7 @@ class Box:
         launch = self._launch
         return KeptBox(
             input=parcel.keep(self.input),
-            main=self._main,
+            main=self.main,
             launch=launch and replace(launch, argv=(), env={}),
             argv=tuple(map(os.fsencode, launch.argv)) if launch else (),
             env=tuple((os.fsencode(name), os.fsencode(text)) for name, text in launch.env.items()) if launch else (),
@@ -175,7 +175,7 @@ class Box:
 
     def resume(self, kept: KeptBox) -> None:
         """Go on with what was handed over."""
-        self.input, self._main = kept.input, kept.main
+        self.input, self.main = kept.input, kept.main
         if kept.launch is not None:
             env = {os.fsdecode(name): os.fsdecode(text) for name, text in kept.env}
             self._launch = replace(kept.launch, argv=tuple(map(os.fsdecode, kept.argv)), env=env)
@@ -199,7 +199,7 @@ class Box:
         begin = self._start_on_terminal if self.spec.tty else self._start_on_pipes
         try:
             process = self._confined(begin(attempt, self._launch.argv, on_exit))
-            self._main = process.pid
+            self.main = process.pid
             return process
         except (SpawnError, OSError):
             self.close_input()
@@ -226,7 +226,7 @@ class Box:
     def run(self, argv: tuple[str, ...], fds: tuple[int, ...], on_exit: OnExit, *, tty: bool = False) -> Process:
         """Run another command beside the main process. Raises SpawnError."""
         _check_descriptors()
-        if not self._main:
+        if not self.main:
             raise SpawnError("exec", 0, "the container is not running")
         return self._spawn(fds, argv, on_exit, terminal=tty)
 
@@ -239,7 +239,7 @@ class Box:
     def ended(self, attempt: int, code: int) -> tuple[bool, str]:
         """Of an instance that has ended: whether its memory ran out, and its termination message."""
         self.close_input()
-        self._main = 0
+        self.main = 0
         message = termination.take(self._view.termination_log, self.spec.termination_message_path)
         if termination.wants_log(self.spec.termination_message_policy, code, message):
             message = self._boxes.pump.last_lines(self.name, attempt)
@@ -299,6 +299,7 @@ class Box:
             uts_namespace=self._view.uts,
             root=self._view.root,
             own_processes=boxes.separates_processes,
+            beside=boxes.target_of(self.spec),
             masked=masks.is_masked(self.spec, own_root=bool(root)),
             identity=identity,
             cgroups=self._cgroup.procs if self._cgroup is not None else (),
@@ -312,8 +313,8 @@ class Box:
             raise SpawnError("exec", 0, "the container has never been started")
         tree = self._boxes.forest.plant()
         launch = self._launch
-        if launch.own_processes and self._main:
-            launch = replace(launch, own_processes=False, beside=self._main)
+        if launch.own_processes and self.main:
+            launch = replace(launch, own_processes=False, beside=self.main)
         launch = replace(
             launch,
             argv=argv,
@@ -429,6 +430,11 @@ class Boxes:
         """Whether each container has processes of its own: that is asked for, and can be had."""
         spec = self.plan.pod.spec
         return spec.share_process_namespace is False and not spec.host_pid and self.volumes.space.way == "mount"
+
+    def target_of(self, spec: Container) -> int:
+        """The pid of a main process, in whose PID namespace an ephemeral container starts; 0: of none."""
+        name = spec.target_container_name if isinstance(spec, EphemeralContainer) else ""
+        return self._boxes[name].main if name and self.separates_processes else 0
 
     def of(self, name: str) -> Box:
         """The box of a container."""

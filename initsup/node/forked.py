@@ -156,7 +156,7 @@ def _enter_view(launch: Launch) -> None:
         syscalls.setns(launch.user_namespace, syscalls.CLONE_NEWUSER)
     if launch.uts_namespace is not None:
         syscalls.setns(launch.uts_namespace, syscalls.CLONE_NEWUTS)
-    if launch.beside:
+    if launch.beside and not launch.own_processes:
         _enter(f"/proc/{launch.beside}/ns/mnt", syscalls.CLONE_NEWNS)
     elif launch.mount_namespace is not None:
         syscalls.setns(launch.mount_namespace, syscalls.CLONE_NEWNS)

@@ -59,7 +59,8 @@ class Launch(msgspec.Struct, frozen=True, kw_only=True):
     masked: bool = False
     """That /proc is to be masked (`initsup.node.masks`)."""
     beside: int = 0
-    """The pid of a process that was started with `own_processes`, whose PID and mount namespaces to start in."""
+    """The pid of a process that was started with `own_processes`, whose PID and mount namespaces to start in; with
+    `own_processes`, its PID namespace only."""
     user_namespace: int | None = None
     """Descriptor of the user namespace to enter before the mount namespace."""
     root: str | None = None

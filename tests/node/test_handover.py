@@ -63,7 +63,7 @@ HANDED_OVER = {
     "node.node.HostNode": "_commands _events _instances _stops _troubles _under_way",
     "node.node.Instance": "attempt process",
     "node.box.Process": "_code number pid",
-    "node.box.Box": "_cgroup _launch _main _view input",
+    "node.box.Box": "_cgroup _launch _view input main",
     "node.box.Boxes": "_boxes _cgroups _doomed cwd processes",
     "node.tree.Tree": "cgroup env launched mark number",
     "node.tree.Forest": "_before _out_of_reach _seen _trees",

@@ -87,6 +87,16 @@ def test_commands_find_the_way_in_after_initsup_has_replaced_itself(pod: Start) 
     assert inside(story, "hears", "cat /proc/1/comm") == ["sh"]
 
 
+def test_who_looks_into_a_container_sees_its_processes(pod: Start) -> None:
+    story = pod("shareProcessNamespace = false")
+    look = ["sh", "-c", "cat /proc/1/cmdline | tr '\\0' ' '; pgrep -cx sleep"]
+    for name, target, shown in (("beside", ["--target", "deaf"], "sleep 1000"), ("alone", [], "pgrep")):
+        done = cli("debug", "--state-dir", str(story.state), "-c", name, *target, "--", *look)
+        assert done.returncode == 0, done.stderr
+        story.until(lambda name=name: story.logs(name).count("\n"), "it has looked")  # type: ignore[misc]
+        assert shown in story.logs(name)
+
+
 @pytest.mark.parametrize("once", ["true", "false"])
 def test_stdin_once_ends_with_the_first_client(home: Path, run: Callable[..., Story], once: str) -> None:
     script = "while read -r line; do echo got $line; done; echo over; exec sleep 1000"
