@@ -165,6 +165,7 @@ def test_the_log_can_be_searched_and_nothing_in_it_is_markup(page: Page, home: P
 
     page.enter()
     page.show("app")
+    page.until(lambda: "tick 1" in page.lines(), "the log is followed")
     (home / "crash").touch()
     page.until(lambda: any("needle" in line for line in page.lines()), "the last words")
     browser.type("#search", "NEEDLE")
