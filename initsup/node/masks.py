@@ -33,7 +33,10 @@ def is_masked(container: Container, *, own_root: bool) -> bool:
 
 
 def mask() -> None:
-    """Hide and protect the paths in this mount namespace. Raises OSError."""
+    """Hide and protect the paths in this mount namespace. Raises OSError.
+
+    Nothing can be imported here: the root may be the container's own already.
+    """
     processors = os.listdir(_PROCESSORS) if os.path.isdir(_PROCESSORS) else []
     for path in (*HIDDEN, *(f"{_PROCESSORS}/{name}/thermal_throttle" for name in processors)):
         if os.path.isdir(path):
