@@ -34,13 +34,9 @@ def names() -> list[str]:
     return sorted(path.stem for path in TRACES.glob("*.json"))
 
 
-def params(differing: dict[str, str] | None = None) -> list[Any]:
-    """A parameter for each trace; `differing` says of which ones it is known that they are not reproduced, and why."""
-    found = []
-    for name in names() or ["none"]:
-        why = (differing or {}).get(name)
-        found.append(pytest.param(name, id=name, marks=[pytest.mark.xfail(strict=True, reason=why)] if why else []))
-    return found
+def params() -> list[Any]:
+    """A parameter for each trace."""
+    return [pytest.param(name, id=name) for name in names() or ["none"]]
 
 
 def load(name: str) -> dict[str, Any]:
