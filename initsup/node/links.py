@@ -136,6 +136,8 @@ class Links:
             try:
                 self._provide(bind.target, f"{bind.source}/{bind.sub}".rstrip("/"))
             except OSError as error:
+                if self._manifest.settings.best_effort and _closed(bind.target):
+                    continue  # `problems` has named it
                 words = (error.strerror or str(error)).lower()
                 message = f'cannot link {bind.what} to "{bind.target}": {words}'
                 raise CannotCreate(CONFIG_ERROR, message) from None
