@@ -27,7 +27,7 @@ SUBREAPER, GROUP, REWRITE, ORPHANED, ENVIRONMENT, GRACE = (
     "send SIGINT where SIGTERM comes in",
     "end when the parent has ended",
     "hand on $TOKEN",
-    "have one second of grace",
+    "kill after a second of grace",
 )
 
 
@@ -54,7 +54,7 @@ class Init(msgspec.Struct, frozen=True):
         """Raises NotApplicable."""
         for way in ways:
             if way not in self.ways:
-                raise NotApplicable(f"it does not {way}")
+                raise NotApplicable(f"it has no way to {way}")
         return [option for way in ways for option in self.ways[way]]
 
 
@@ -78,7 +78,7 @@ class Supervisor(Init, frozen=True):
         return [*INITSUP, "run"]
 
 
-ITS_OWN = "signals are for initsup itself (see its table); `initsup exec -- kill` sends any to the program"
+ITS_OWN = "signals are for initsup itself; `initsup signal` sends any to the program"
 TERMINAL = "the terminal is that of whoever runs it; `initsup attach -it` gives a container's"
 
 TINI = Init("tini", {SUBREAPER: ["-s"], GROUP: ["-g"], ORPHANED: ["-p", "SIGKILL"], ENVIRONMENT: []}, {})
