@@ -119,6 +119,7 @@ def test_a_crash_is_seen_while_it_happens_and_the_page_outlives_another_program(
     assert page.browser.text("#status") == "Running"
     page.until(lambda: {"app instance begins", "prepare prepared"} <= set(page.lines()), "all logs are shown at first")
     page.show("app")
+    page.until(lambda: "tick 1" in page.lines(), "the log is followed")
 
     (home / "crash").touch()
     page.until(lambda: "Ready ×1" in page.state("app"), "it is started again at once")
@@ -221,7 +222,10 @@ def test_restart_and_stop_are_asked_twice(page: Page) -> None:
 
 
 def test_a_pod_that_completes_says_so_to_the_end(run: Callable[..., Story], home: Path) -> None:
-    container = {"name": "app", "command": ["sh", "-c", "until [ -e go ]; do sleep 0.1; done; echo all done"]}
+    container = {
+        "name": "app",
+        "command": ["sh", "-c", "echo waits; until [ -e go ]; do sleep 0.1; done; echo all done"],
+    }
     pod = {**POD, "spec": {"restartPolicy": "Never", "containers": [container]}}
     (home / "pod.json").write_text(json.dumps(pod))
     story = run(home / "pod.json", options=("--console", "none"), cwd=home)
@@ -230,6 +234,7 @@ def test_a_pod_that_completes_says_so_to_the_end(run: Callable[..., Story], home
         page = Page(story, browser)
         browser.open(page.address)
         page.until(lambda: page.state("app").startswith("Ready"), "it runs")
+        page.until(lambda: "app waits" in page.lines(), "its log is followed")
         (home / "go").touch()
         assert story.ended() == 0
         page.until(lambda: page.state("app").startswith("Completed"), "it has ended")
