@@ -44,12 +44,12 @@ def dashboard(args: Namespace) -> int:
     print(f"{cluster['server']}/#token={user['token']}")
     if sys.stderr.isatty():
         warn(f"The browser will ask about the certificate, which is initsup's own. Its SHA-256 fingerprint is\n"
-             f"{_fingerprint(b64decode(cluster['certificate-authority-data']).decode())}")  # fmt: skip
+             f"{fingerprint(b64decode(cluster['certificate-authority-data']).decode())}")  # fmt: skip
     return 0
 
 
-def _fingerprint(certificate: str) -> str:
-    """As browsers show it."""
+def fingerprint(certificate: str) -> str:
+    """The SHA-256 fingerprint of a certificate in PEM, as browsers show it."""
     from base64 import b64decode
     from hashlib import sha256
 

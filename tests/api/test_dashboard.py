@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from initsup.api.dashboard import page
+from initsup.cli.dashboard import fingerprint
 from tests.api.live import Live, exchange
 from tests.stories.driver import cli
 
@@ -147,6 +148,15 @@ def test_the_address_has_the_token_where_it_is_never_sent(live: Live) -> None:
     host, port = live.address
     assert done.stdout == f"https://{host}:{port}/#token={live.token}\n"
     assert done.stderr == ""
+
+
+def test_the_fingerprint_is_the_one_that_browsers_show(live: Live) -> None:
+    authority = live.kubeconfig["clusters"][0]["cluster"]["certificate-authority-data"]
+    with live.tcp() as connection:
+        certificate = connection.getpeercert(binary_form=True)  # type: ignore[attr-defined]
+    assert fingerprint(b64decode(authority).decode()).split(":") == [
+        f"{byte:02X}" for byte in sha256(certificate).digest()
+    ]
 
 
 def test_no_pod_no_address(tmp_path: Path) -> None:
