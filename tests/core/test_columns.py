@@ -79,6 +79,7 @@ def rule(meaning: str, given: dict[str, Any], *shown: str) -> Any:
     ("given", "ready", "text"),
     [
         # One kind of container
+        rule("all that are ready count", pod("a:run b:up c:run"), "2/3", "Running"),
         rule("a container that waits shows why", pod("a:ContainerCreating", "Pending"), "0/1", "ContainerCreating"),
         rule("running but not ready is Running", pod("a:up"), "0/1", "Running"),
         rule("an ended container shows how it ended", pod("a:1"), "0/1", "Error"),
@@ -184,9 +185,9 @@ def test_wide_columns_of_a_bare_pod() -> None:
 
 def test_wide_columns() -> None:
     given = pod("a:run", podIP="10.0.0.7", nominatedNodeName="n2", true="example.com/one")
-    gates = [{"conditionType": "example.com/one"}, {"conditionType": "example.com/two"}]
+    gates = [{"conditionType": f"example.com/{name}"} for name in ("one", "two", "three")]
     given["spec"] |= {"nodeName": "n1", "readinessGates": gates}
-    assert row(given, NOW)[5:] == ("10.0.0.7", "n1", "n2", "1/2")
+    assert row(given, NOW)[5:] == ("10.0.0.7", "n1", "n2", "1/3")
 
 
 @pytest.mark.parametrize(
