@@ -46,8 +46,7 @@ def apply(plan: Plan, facts: Facts, *happened: events.Event) -> Facts:
     """The facts after these events, in order. Events that are out of date change nothing."""
     for event in happened:
         before, facts = facts, _RULES[type(event)](plan, facts, event)
-        if not _is_routine(event, before, facts):
-            facts = _stamp_conditions(plan, facts, event.at, _known_readiness(event, before, facts))
+        facts = _restamped(plan, before, facts, event)
     return facts
 
 
@@ -388,23 +387,20 @@ def _stopping(plan: Plan, facts: Facts, stop: Stop) -> Facts:
     return facts
 
 
-def _is_routine(event: events.Event, before: Facts, after: Facts) -> bool:
-    """Whether it is about a probe's attempt that changes no condition. They come by the hundreds each second."""
-    if isinstance(event, events.Began):
-        return isinstance(event.action, actions.Probe)
-    if not isinstance(event, events.Probed):
-        return False
-    old, new = before.containers[event.container], after.containers[event.container]
-    return old.ready == new.ready and old.started == new.started
-
-
-def _known_readiness(event: Any, before: Facts, after: Facts) -> bool | None:
-    """Whether all containers are ready, if that is as it was before the event; None: it must be looked at."""
+def _restamped(plan: Plan, before: Facts, after: Facts, event: events.Event) -> Facts:
+    """Facts with their conditions. Most events are about one container and change no condition: that is told by that
+    container alone, however many there are.
+    """
     name = getattr(event.action if isinstance(event, events.Began) else event, "container", "")
-    changed = after.stop is not before.stop or after.restarting != before.restarting or name not in before.containers
-    if changed or before.containers[name].ready != after.containers[name].ready:
-        return None
-    return before.conditions["ContainersReady"].status
+    whole = after.stop is before.stop and after.restarting == before.restarting and after.volumes is before.volumes
+    if not whole or name not in before.containers:
+        return _stamp_conditions(plan, after, event.at)
+    old, new = before.containers[name], after.containers[name]
+    if old.ready != new.ready:
+        return _stamp_conditions(plan, after, event.at)
+    if old.started == new.started and type(old.state) is type(new.state):
+        return after
+    return _stamp_conditions(plan, after, event.at, before.conditions["ContainersReady"].status)
 
 
 def _stamp_conditions(plan: Plan, facts: Facts, at: float, are_ready: bool | None = None) -> Facts:

@@ -40,8 +40,24 @@ os.posix_spawn = noting
 {MAIN}
 """
 QUIET: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
+FLOOD = """
+import os, select
+from initsup.node.console import Console
+from initsup.node.logs import Pump
+poll = select.epoll()
+console = Console(poll, (), "none", stdout=1, stderr=2)
+pump = Pump(sys.argv[1], poll, console, max_size=16_000_000, max_files=3)
+sink = pump.pipe("main", 0, "stdout")
+block = (b"x" * 99 + b"\\n") * 655
+for _ in range(int(sys.argv[2])):
+    os.write(sink, block)
+    for fd, _ in poll.poll(0):
+        pump.ready(fd)
+pump.close()
+"""
+"""One chunk after the other: how large they are would otherwise depend on who else is busy."""
 CONTAINERS = 40
-MIB = 24
+BLOCKS = 400
 
 
 def python(code: str, *arguments: str) -> list[str]:
@@ -100,12 +116,12 @@ def counted(place: Path) -> dict[str, float]:
     floor = instructions(place, python(FLOOR))
     whole = instructions(place, python(MAIN, *one))
     many = instructions(place, python(MAIN, *pod(place, *[["/bin/true"]] * (CONTAINERS + 1))))
-    lines = ["/bin/sh", "-c", f"yes {'x' * 99} | head -c {MIB}M"]
-    flood = instructions(place, python(MAIN, *pod(place, lines)))
+    logs = (str(place / "logs"), "10"), (str(place / "logs"), str(10 + BLOCKS))
+    few, flood = (instructions(place, python(FLOOD, *words)) for words in logs)
     return {
         "exec to first container": instructions(place, python(MAIN, *one), "posix_spawn@*") / floor,
         "a thousand containers": (many - whole) * 1000 / CONTAINERS / floor,
-        "a GiB of log lines": (flood - whole) * 1024 / MIB / floor,
+        "a GiB of log lines": (flood - few) * 2**30 / (BLOCKS * 65500) / floor,
     }
 
 
