@@ -42,6 +42,8 @@ def attach(args: Namespace) -> int:
 
     place = state_dir(args, pod_name(args.words))
     container = args.container or default_container(client.get_pod(place))
+    if args.tty and args.stdin and os.isatty(0):
+        print("If you don't see a command prompt, try pressing enter.", file=sys.stderr)
     join(lambda pipes, joined: client.attach(place, container, pipes, args.stdin, joined), args.stdin, args.tty)
     return 0
 
@@ -57,7 +59,6 @@ def join(attached: Attached, stdin: bool, tty: bool) -> Any:
 
     if not (tty and os.isatty(0)):
         return _carry_all(lambda pipes: attached(pipes, lambda _: None), stdin)
-    print("If you don't see a command prompt, try pressing enter.", file=sys.stderr)
     with raw() if stdin else nullcontext():
         return _carry_all(lambda pipes: attached(pipes, sizes_to), stdin)
 
