@@ -66,6 +66,7 @@ def _check(args: Namespace) -> int:
 
     manifest = load(args.files, overrides(args))
     promises = [f"not given here: {one._replace(hint='')}" for one in lacking(args, manifest)] if args.here else []
+    promises += _limits(manifest) if args.here else []
     if args.quiet:
         return 0
     for file in args.files:
@@ -86,6 +87,14 @@ def lacking(args: Namespace, manifest: Manifest) -> list[Problem]:
     if found and not manifest.settings.best_effort:
         raise InvalidManifest(located(found, args.files, overrides(args)))
     return found
+
+
+def _limits(manifest: Manifest) -> list[str]:
+    """The limits that do not hold here."""
+    from initsup.node.hierarchies import find_hierarchies
+    from initsup.node.limits import unenforced
+
+    return unenforced(manifest, lambda: find_hierarchies()[1])
 
 
 def _line(note: Note) -> str:

@@ -34,8 +34,9 @@ from initsup.node.limits import (
     Limits,
     limits_of,
     oom_score,
+    pids_of,
     pod_cgroup,
-    promised,
+    unenforced,
 )
 from initsup.node.logs import Pump
 from initsup.node.machine import Machine
@@ -492,17 +493,7 @@ class Boxes:
 
     def not_enforced(self) -> list[str]:
         """Limits of the manifest that do not hold here, each with the reason."""
-        wanted = [("podPidsLimit", "pids")] if self._pids is not None else []
-        for member in self.plan.members.values():
-            limits = limits_of(container_needs(self.plan.pod.spec, member.spec))
-            names = promised(limits) if limits is not None else ()
-            wanted += [(f"{member.name}: its {name} limit", name) for name in names]
-        missing = self._pod_cgroups().missing if wanted else {}
-        lines = [f"{what} is not enforced here: {missing[name]}" for what, name in wanted if name in missing]
-        for member in self.plan.members.values():
-            others = sorted(set(member.spec.resources.limits) - {"cpu", "memory"})
-            lines += [f"{member.name}: its {name} limit is not enforced here: it is not counted" for name in others]
-        return lines
+        return unenforced(self.plan.asked, lambda: self._pod_cgroups().missing)
 
     def _pod_cgroups(self) -> Cgroups:
         if self._cgroups is None:
@@ -518,8 +509,7 @@ class Boxes:
 
     @property
     def _pids(self) -> int | None:
-        limit = self.plan.asked.settings.pod_pids_limit
-        return limit if limit > 0 else None
+        return pids_of(self.plan.asked)
 
     def where(self) -> Where:
         """What the status tells of this host."""

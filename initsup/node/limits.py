@@ -8,6 +8,7 @@ kubelet, see `initsup.core.qos`.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -15,6 +16,7 @@ from initsup.core import qos
 from initsup.node.failures import SpawnError
 from initsup.node.go_text import errno_text
 from initsup.node.hierarchies import TOP, Hierarchy, enable, find_hierarchies, make_ready, tidy, write
+from initsup.spec.manifest import Manifest
 from initsup.spec.pod import Container, PodSpec
 
 _TOGETHER: dict[int, dict[str, str]] = {1: {}, 2: {"?memory.oom.group": "1"}}
@@ -53,6 +55,31 @@ def promised(limits: Limits) -> tuple[str, ...]:
     """The controllers without which a limit would not hold; shares are no promise."""
     wanted = {"memory": limits.memory, "cpu": limits.cpu_quota, "pids": limits.pids}
     return tuple(name for name, value in wanted.items() if value is not None)
+
+
+def pids_of(asked: Manifest) -> int | None:
+    """The settings' podPidsLimit; None: there is none."""
+    return asked.settings.pod_pids_limit if asked.settings.pod_pids_limit > 0 else None
+
+
+def unenforced(asked: Manifest, missing: Callable[[], Mapping[str, str]]) -> list[str]:
+    """Limits of a manifest that do not hold here, each with the reason.
+
+    `missing` gives the controllers that are not there, and why; it is called where that matters only.
+    """
+    spec = asked.pod.spec
+    members = (*spec.init_containers, *spec.containers)
+    wanted = [("podPidsLimit", "pids")] if pids_of(asked) is not None else []
+    for one in members:
+        limits = limits_of(qos.container_needs(spec, one))
+        names = promised(limits) if limits is not None else ()
+        wanted += [(f"{one.name}: its {name} limit", name) for name in names]
+    reasons = missing() if wanted else {}
+    lines = [f"{what} is not enforced here: {reasons[name]}" for what, name in wanted if name in reasons]
+    for one in members:
+        others = sorted(set(one.resources.limits) - {"cpu", "memory"})
+        lines += [f"{one.name}: its {name} limit is not enforced here: it is not counted" for name in others]
+    return lines
 
 
 def oom_score(spec: PodSpec, container: Container) -> int | None:

@@ -146,6 +146,18 @@ def _limits() -> Iterator[Finding]:
         reasons.setdefault(why, []).append(name)
     for why, names in reasons.items():
         yield Finding(f"limit {', '.join(names)}", "no", why)
+    yield _order_of_kills()
+
+
+def _order_of_kills() -> Finding:
+    """oom_score_adj of Guaranteed pods is -997 (proc(5): to lower it needs CAP_SYS_RESOURCE)."""
+    from initsup.node.identity import CAPABILITIES
+    from initsup.node.syscalls import capabilities
+
+    what = "order out-of-memory kills"
+    if capabilities()[0] >> CAPABILITIES.index("SYS_RESOURCE") & 1:
+        return Finding(what, "yes", "with kubelet's oom_score_adj for pods that ask for resources")
+    return Finding(what, "partly", "nothing is protected more than initsup itself, which lacks SYS_RESOURCE")
 
 
 def _trees() -> Finding:

@@ -15,8 +15,10 @@ from initsup.core.qos import Needs
 from initsup.node import hierarchies
 from initsup.node.failures import SpawnError
 from initsup.node.hierarchies import Hierarchy, find_hierarchies, make_ready
-from initsup.node.limits import Cgroups, Limits, limits_of, oom_score, promised
-from initsup.spec.pod import PodSpec
+from initsup.node.limits import Cgroups, Limits, limits_of, oom_score, promised, unenforced
+from initsup.spec.manifest import Manifest
+from initsup.spec.pod import Pod, PodSpec
+from initsup.spec.settings import SupervisorConfiguration
 from tests.node.launching import output_of, result_of, sh
 
 MIB = 2**20
@@ -56,6 +58,27 @@ def test_oom_score_only_where_resources_are_given() -> None:
     assert oom_score(pod, pod.containers[0]) is None
     pod = msgspec.convert({"containers": [{"name": "c", "resources": {"requests": {"cpu": "1"}}}]}, PodSpec)
     assert oom_score(pod, pod.containers[0]) == 999
+
+
+@pytest.mark.parametrize(
+    ("missing", "expected"),
+    [
+        pytest.param({}, [], id="all is there"),
+        pytest.param({"pids": "why"}, ["podPidsLimit is not enforced here: why"], id="no pids: said once for the pod"),
+        pytest.param(
+            {"cpu": "why"}, ["b: its cpu limit is not enforced here: why"], id="no cpu: a request is no limit"
+        ),
+        pytest.param({"memory": "why"}, ["b: its memory limit is not enforced here: why"], id="no memory"),
+    ],
+)
+def test_limits_that_do_not_hold_are_named(missing: dict[str, str], expected: list[str]) -> None:
+    containers = [
+        {"name": "a", "resources": {"requests": {"cpu": "1"}}},
+        {"name": "b", "resources": {"limits": {"cpu": "1", "memory": "1Mi"}}},
+    ]
+    spec = msgspec.convert({"containers": containers}, PodSpec)
+    asked = Manifest(pod=Pod(spec=spec), settings=SupervisorConfiguration(pod_pids_limit=9))
+    assert unenforced(asked, lambda: missing) == expected
 
 
 # -- files: a plain directory shows what is written ------------------------------------------------------------------

@@ -192,7 +192,8 @@ def test_all_that_is_not_given_is_said_at_once(pod: Start, given: set[str]) -> N
     assert not wanted or nothing_has_happened(story)
 
 
-def test_best_effort_is_to_do_without(pod: Start, given: set[str]) -> None:
+def test_best_effort_is_to_do_without(home: Path, pod: Start, place: list[str], given: set[str]) -> None:
+    """And `check --here` says the same beforehand."""
     demands = DEMANDS.replace(', subPath = "another"', "")
     if not {"volumes", "run as other users"} & given:
         demands = demands.replace('mountPath = "@HOME@/v" }', 'mountPath = "/sys/none/v" }')
@@ -200,6 +201,16 @@ def test_best_effort_is_to_do_without(pod: Start, given: set[str]) -> None:
     assert story.ended() == 0, story.said()
     assert story.logs("a") + story.logs("b") == "it runs\n" * 2
     assert ("not given here: " in story.said()) == (not {"volumes", "run as other users"} <= given)
+    checked = subprocess.run(
+        [*place, *INITSUP, "check", "--here", "--best-effort", str(home / "pod.toml")],
+        capture_output=True, text=True, timeout=60 * SCALE, cwd="/",
+    )  # fmt: skip
+    assert checked.returncode == 0, checked.stderr
+    lines = [line for line in checked.stdout.splitlines() if "not given here" in line or "not enforced here" in line]
+    assert [f"initsup: {line}" for line in lines] == sorted(
+        (line for line in story.said().splitlines() if "not given here" in line or "not enforced here" in line),
+        key=lambda line: "not enforced" in line,
+    )
 
 
 def nothing_has_happened(story: Story) -> bool:
