@@ -1,4 +1,4 @@
-"""Reads the journal while it is written, over every new beginning of the file, and holds it to the laws of the core."""
+"""Reads the journal while it is written, through every reexec, and holds it to the laws of the core."""
 
 from __future__ import annotations
 
@@ -13,19 +13,17 @@ import msgspec
 from initsup.core import actions, events
 from initsup.core.apply import apply
 from initsup.core.facts import Facts
-from initsup.core.plan import Plan, plan
+from initsup.core.plan import Plan
 from initsup.core.report import report
-from initsup.journal import Snapshot
-from initsup.spec.manifest import Manifest
+from initsup.journal import Snapshot, planned, read_entry
 from initsup.spec.status import PodStatus
 from tests.core.laws import Watcher, is_plausible
 from tests.sim import clock
 
 PAUSE = 0.01
-"""Nothing is missed as long as the file is not begun anew twice in between, which a reexec takes far longer for."""
+"""Nothing is missed as long as the file is not begun anew twice in between."""
 EACH = 20
 """Events between two looks at the status."""
-_EVENT: msgspec.json.Decoder[Any] = msgspec.json.Decoder(events.Event)
 _FACTS = msgspec.json.Decoder(Facts)
 
 
@@ -77,6 +75,12 @@ class Books:
         self._over.set()
         self._looking.join()
 
+    def close(self) -> None:
+        """Let go of the file."""
+        self.stop()
+        if self._file is not None:
+            self._file.close()
+
     def _look_on(self) -> None:
         try:
             while not self._over.wait(PAUSE):
@@ -91,7 +95,6 @@ class Books:
             if not self._path.exists():
                 return
             self._file = self._path.open("rb", buffering=0)
-            self._first()
         self._read()
 
     def closed(self) -> None:
@@ -102,7 +105,6 @@ class Books:
         assert self.facts is not None
         assert self.facts.finished
         is_plausible(self._statuses)
-        self._file.close()
 
     def _is_replaced(self) -> bool:
         try:
@@ -115,31 +117,29 @@ class Books:
         *lines, self._rest = data.split(b"\n")
         return lines
 
-    def _first(self) -> None:
-        """The file begins anew with the facts that follow from what was in it before."""
-        line, *lines = self._lines()
-        first = msgspec.json.decode(line, type=Snapshot)
+    def _stands(self, told: Snapshot) -> None:
+        """Another program goes on, or another file: with the facts that follow from what was told before."""
         if self._watcher is None:
-            self.plan = plan(Manifest(pod=first.pod, settings=first.settings))
+            self.plan = planned(told)
             self._watcher = Watcher(self.plan)
-            self.facts = first.facts
-        assert first.facts == self.facts, (
-            f"the journal begins anew with other facts: {_differs(self.facts, first.facts)}"
-        )
+            self.facts = told.facts
+        assert told.facts == self.facts, f"it goes on with other facts: {_differs(self.facts, told.facts)}"
         assert _FACTS.decode(msgspec.json.encode(self.facts)) == self.facts
-        self.counts["beginnings of the journal"] += 1
-        self._take(lines)
+        self.counts["snapshots, the same as all that was told before"] += 1
 
     def _read(self) -> None:
         self._take(self._lines())
 
     def _take(self, lines: list[bytes]) -> None:
         for line in lines:
-            event = _EVENT.decode(line)
+            event = read_entry(line)
+            if isinstance(event, Snapshot):
+                self._stands(event)
+                continue
             assert self.plan is not None
             assert self.facts is not None
             assert self._watcher is not None
-            assert _EVENT.decode(msgspec.json.encode(event)) == event
+            assert read_entry(msgspec.json.encode(event)) == event
             before, self.facts = self.facts, apply(self.plan, self.facts, event)
             self._watcher.saw(before, event, self.facts)
             self._count(event)

@@ -30,7 +30,7 @@ def soak(home: Path, seconds: float, seed: int, say: Callable[[str], None] = lam
         say(f"what initsup said is in {story.output}:\n{story.said()[-3000:]}")
         raise
     finally:
-        books.stop()
+        books.close()
         story.close()
 
 
