@@ -29,13 +29,11 @@ def apply(args: Namespace) -> int:
     import msgspec
 
     from initsup.api import client
+    from initsup.cli.check import lacking
     from initsup.load.read import load
 
     asked = load(args.files, overrides(args))
-    if args.replace:
-        from initsup.cli.check import lacking
-
-        lacking(args, asked)  # before the pod that runs is ended for it
+    lacking(args, asked)  # before the pod that runs is changed, or ended for it
     name = asked.pod.metadata.name
     place = state_dir(args, name)
     manifest = msgspec.json.decode(msgspec.json.encode(asked))
