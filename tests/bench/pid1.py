@@ -59,7 +59,7 @@ def cost(init: Init, count: int) -> Cost:
         world = World(init, Path(home))
         try:
             trial = world.run(["sh", "-c", ORPHANS, "sh", str(count)])
-            trial.says("all there", 120)
+            trial.says("all there", 400)
             return _released(trial)
         finally:
             world.close()

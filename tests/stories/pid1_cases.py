@@ -238,7 +238,7 @@ def inherited(world: World) -> None:
 def orphans(world: World, count: int, *ways: str, first: bool = True) -> None:
     """So many orphans that end at once, and nothing is left of them, while the program goes on."""
     trial = world.run(["sh", "-c", ORPHANS, "sh", str(count)], *ways, first=first)
-    trial.says("all there", 120)
+    trial.says("all there", 60 + count / 50)  # forks are slow on a machine that is busy
     (trial.output.parent / "go").touch()
     trial.says("released", 60)
     trial.until(lambda: only_the_program(trial), "the last orphan is gone")
