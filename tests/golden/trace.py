@@ -39,10 +39,10 @@ def params() -> list[Any]:
     return [pytest.param(name, id=name) for name in names() or ["none"]]
 
 
-def load(name: str) -> dict[str, Any]:
-    """One trace."""
+def load(name: str, uid: str = "POD-UID") -> dict[str, Any]:
+    """One trace, as if the pod had this uid."""
     text = (TRACES / f"{name}.json").read_text()
-    trace: dict[str, Any] = json.loads(text.replace(OF_THE_RUNTIME, ""))
+    trace: dict[str, Any] = json.loads(text.replace(OF_THE_RUNTIME, "").replace("POD-UID", uid))
     return trace
 
 
