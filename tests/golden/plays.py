@@ -69,7 +69,7 @@ PLAYS: dict[str, Play] = {
     "command_not_found_always": Play({"main": cannot_start(NO_SUCH_FILE)}),
     "command_not_found_never": Play({"main": cannot_start(NO_SUCH_FILE)}),
     "command_not_in_path": Play({"main": cannot_start(NOT_IN_PATH)}),
-    "crashloop_deleted": Play({"main": FAILING}, ask_at=10.8),
+    "crashloop_deleted": Play({"main": FAILING}, ask_at=10.3),
     "crashloop_exit1": Play({"main": FAILING}),
     "crashloop_onfailure_then_ok": Play({"main": (FAILING, FAILING, AT_ONCE)}),
     "deadline": Play({"main": Life(on_stop=(1, 0))}),

@@ -26,7 +26,7 @@ from initsup.core.report import report
 from initsup.journal import Snapshot
 from initsup.spec.manifest import Manifest
 from tests.golden.plays import PLAYS
-from tests.golden.trace import NOT_HERE, TRACES, differences, load, names, params
+from tests.golden.trace import NOT_HERE, TRACES, differences, is_over, load, names, params
 from tests.sim import Shown, clock
 from tests.stories.driver import Story, cli, until
 
@@ -88,8 +88,11 @@ def run(home: Path, name: str, trace: dict[str, Any]) -> Seen:
             until(lambda at=at: time.monotonic() > began + at, "it is time", at + 10)
             grace = [f"--grace-period={action['grace']}"] if action.get("grace") is not None else []
             cli("delete", "--state-dir", str(story.state), "--wait=false", *grace)
-        end = began + length(trace) + 1
-        until(lambda: time.monotonic() > end or story.process.poll() is not None, "it is over", length(trace) + 10)
+        if is_over(trace):
+            story.ended(length(trace) + 30)
+        else:
+            end = began + length(trace) + 1
+            until(lambda: time.monotonic() > end, "it is over", length(trace) + 10)
         return seen(journal)
     finally:
         story.process.send_signal(signal.SIGQUIT)  # no `close`, which would end the pods beside it, too

@@ -19,6 +19,7 @@ from initsup.core.narrate import Notice
 from initsup.spec.base import to_dict
 from tests.golden.plays import Play
 from tests.sim import Shown
+from tests.stories.driver import SCALE
 
 TRACES = Path(__file__).parents[2] / ".." / "shared" / "golden"
 OF_THE_RUNTIME = (
@@ -46,6 +47,11 @@ def load(name: str, uid: str = "POD-UID") -> dict[str, Any]:
     return trace
 
 
+def is_over(trace: dict[str, Any]) -> bool:
+    """Whether the pod has come to its end in it."""
+    return trace["snapshots"][-1]["status"]["phase"] in ("Succeeded", "Failed")
+
+
 def differences(
     trace: dict[str, Any], play: Play, shown: Iterable[Shown], notices: Iterable[Notice], until: float | None = None
 ) -> Iterator[str]:
@@ -53,15 +59,14 @@ def differences(
     shots = [shot for shot in trace["snapshots"] if until is None or shot["t"] <= until]
     theirs = sequences([(shot["t"], shot["status"]) for shot in shots if "conditions" in shot["status"]])
     ours = sequences([(one.at, to_dict(one.status, defaults=True)) for one in shown])
-    over = shots[-1]["status"]["phase"] in ("Succeeded", "Failed")
     for what in ours.keys() | theirs.keys():
         seen = theirs.get(what, [])
         mine = [(at, state) for at, state in ours.get(what, []) if state not in play.missed.get(what, ())]
-        mine = mine[: None if over else len(seen)]
+        mine = mine[: None if shots == trace["snapshots"] and is_over(trace) else len(seen)]
         if [state for _, state in mine] != [state for _, state in seen]:
             yield "\n".join([f"{what} was:", *map(str, mine), "and should have been:", *map(str, seen)])
         else:
-            late = [f"{at}: {state}" for (at, state), (limit, _) in zip(mine, seen, strict=True) if at > limit + 1]
+            late = [f"{at}: {state}" for (at, state), (limit, _) in zip(mine, seen, strict=True) if at > limit + SCALE]
             yield from (f"{what} was late at {one}" for one in late)
     noted = {notice(n.type, n.reason, n.message, n.field_path) for n in notices}
     expected = {
