@@ -505,7 +505,8 @@ class Boxes:
         return pod_cgroup(pod.metadata.uid), limits_of(pod_needs(pod.spec), self._pids)
 
     def _limits_of(self, container: Container) -> Limits | None:
-        return limits_of(container_needs(self.plan.pod.spec, container), self._pids)
+        spec = self.plan.pod.spec
+        return limits_of(container_needs(spec, container), self._pids, weighed=pod_needs(spec).cpu_request > 0)
 
     @property
     def _pids(self) -> int | None:

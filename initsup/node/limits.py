@@ -35,8 +35,11 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     pids: int | None = None
 
 
-def limits_of(needs: qos.Needs, pids: int | None = None) -> Limits | None:
+def limits_of(needs: qos.Needs, pids: int | None = None, *, weighed: bool = False) -> Limits | None:
     """The cgroup values for what a container or a pod asks for; None: nothing.
+
+    What asks for no CPU weighs next to nothing beside others of its pod that do (`weighed`), as with kubelet. Else it
+    has the kernel's default: it would come to a halt whenever the host is busy.
 
     `pids` (the settings' podPidsLimit) is for all of the pod, and so for each container, too: it must be in a cgroup
     below the pod's to be counted.
@@ -46,7 +49,7 @@ def limits_of(needs: qos.Needs, pids: int | None = None) -> Limits | None:
     return Limits(
         memory=needs.memory_limit or None,
         cpu_quota=qos.cpu_quota(needs.cpu_limit) if needs.cpu_limit else None,
-        cpu_shares=qos.cpu_shares(needs.cpu_request or needs.cpu_limit),
+        cpu_shares=qos.cpu_shares(cpu) if (cpu := needs.cpu_request or needs.cpu_limit) or weighed else None,
         pids=pids,
     )
 

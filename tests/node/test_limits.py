@@ -26,7 +26,7 @@ ALL = ("cpu", "memory", "pids")
 
 VALUES = [
     pytest.param(Needs(), None, None, id="nothing asked for"),
-    pytest.param(Needs(memory_limit=MIB, memory_request=MIB), None, Limits(memory=MIB, cpu_shares=2), id="memory"),
+    pytest.param(Needs(memory_limit=MIB, memory_request=MIB), None, Limits(memory=MIB), id="memory"),
     pytest.param(
         Needs(cpu_limit=500, cpu_request=250), None, Limits(cpu_quota=50_000, cpu_shares=256), id="CPU limit, request"
     ),
@@ -40,6 +40,11 @@ VALUES = [
 @pytest.mark.parametrize(("needs", "pids", "expected"), VALUES)
 def test_values(needs: Needs, pids: int | None, expected: Limits | None) -> None:
     assert limits_of(needs, pids) == expected
+
+
+def test_what_asks_for_no_cpu_weighs_nothing_beside_what_does() -> None:
+    assert limits_of(Needs(memory_limit=MIB), weighed=True) == Limits(memory=MIB, cpu_shares=2)
+    assert limits_of(Needs(cpu_request=250), weighed=True) == Limits(cpu_shares=256)
 
 
 PROMISES = [
