@@ -53,16 +53,24 @@ def check(first: Gauge, last: Gauge) -> None:
 def check_processes(story: Story, books: Books) -> None:
     """The main processes of the containers that stay live, as the facts say, and nothing waits to be reaped."""
 
+    missing: list[int] = []
+
     def agrees() -> bool:
+        books.check()
         assert books.facts is not None
         states = [books.facts.containers[name].state for name in STAYING]
-        expected = {state.pid for state in states if isinstance(state, Running | Stopping)}
-        return expected <= {one.pid for one in children() if not _is_zombie(one)}
+        missing[:] = {state.pid for state in states if isinstance(state, Running | Stopping)} - {
+            one.pid for one in children() if not _is_zombie(one)
+        }
+        return not missing
 
     def children() -> list[psutil.Process]:
         return story.supervisor.children()
 
-    until(agrees, "the processes are those of the facts")
+    try:
+        until(agrees, "the processes are those of the facts")
+    except AssertionError as problem:
+        raise AssertionError(f"{problem}: {missing} should run, {children()} do, {books.facts}") from None
     zombies = [one for one in children() if _is_zombie(one)]
     until(lambda: not any(map(_is_zombie, zombies)), "all is reaped")
 
