@@ -62,8 +62,10 @@ def _soak(
 
 
 def _quiet(story: Story, books: Books, chaos: Chaos, first: Gauge | None) -> Gauge:
-    """Let all settle, and look."""
+    """Let all settle, and look. What a reexec has unloaded is loaded again, so that it is always the same."""
     chaos.calm()
+    chaos.drop()
+    story.ask("top")
 
     def settled() -> bool:
         books.check()
