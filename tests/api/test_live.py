@@ -84,6 +84,45 @@ def test_without_the_token_only_livez_answers(live: Live, path: str, code: int) 
     assert over_tcp(live, path, "Host: 127.0.0.1") == code
 
 
+STRANGER = """
+import os, socket, sys
+path, data = sys.argv[1:]
+os.setresuid(65534, 65534, 65534)
+one = socket.socket(socket.AF_UNIX)
+one.connect(path)
+try:
+    one.sendall(data.encode())
+    print(one.recv(100))
+except OSError:
+    print(b"")
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        pytest.param("api.sock", "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n", id="the API"),
+        pytest.param("control.sock", '{"verb": "get"}\n', id="the control socket"),
+    ],
+)
+def test_another_user_is_not_heard_even_where_the_mode_lets_him_in(live: Live, name: str, data: str) -> None:
+    modes = {path: os.stat(path).st_mode for path in (live.state / name, *_up_to_root(live.state))}
+    try:
+        for path, mode in modes.items():
+            os.chmod(path, stat.S_IMODE(mode) | 0o777)
+        words = [sys.executable, "-Ic", STRANGER, str(live.state / name), data]
+        assert subprocess.run(words, capture_output=True, text=True, check=True).stdout == "b''\n"
+    finally:
+        for path, mode in modes.items():
+            os.chmod(path, stat.S_IMODE(mode))
+
+
+def _up_to_root(path: Path) -> list[Path]:
+    """The directories that hide the sockets from others."""
+    return [one for one in (path, *path.parents) if not os.stat(one).st_mode & 0o001]
+
+
 def test_with_the_token_all_does(live: Live) -> None:
     assert over_tcp(live, "/api", "Host: 127.0.0.1", f"Authorization: Bearer {live.token}") == 200
 
