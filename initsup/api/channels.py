@@ -100,11 +100,16 @@ class _OverSpdy:
         self._send, self._receive = anyio.create_memory_object_stream[tuple[int, bytes] | None](0)
 
     async def opened(self, wanted: set[str]) -> None:
-        """Go on when the client has opened the streams; to be followed by `run`. Raises TimeoutError."""
+        """Go on when the client has opened the streams; to be followed by `run`.
+
+        Raises TimeoutError, and OSError when it has gone.
+        """
         self._accepting = self._session.streams()
         with anyio.fail_after(PATIENCE):
             while not wanted <= set(self._streams):
-                stream = await anext(self._accepting)
+                stream = await anext(self._accepting, None)
+                if stream is None:
+                    raise ConnectionResetError("the client has gone before it opened its streams")
                 self._streams[stream.headers.get("streamtype", "")] = stream
 
     async def run(self) -> None:

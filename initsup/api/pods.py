@@ -112,7 +112,7 @@ def _changed(store: Store, before: Object, after: Object, request: Request) -> R
         raise not_valid("Pod", name, problems)
     if request.first("dryRun"):
         shown = {**before["metadata"], "labels": labels, "annotations": annotations}
-        return reply({**before, "metadata": shown, "spec": after["spec"]})
+        return reply({**before, "metadata": shown, "spec": after.get("spec", {})})
     engine.take_over(manifest)
     return one_reply(request, "pods", store.get("pods", name) or after)
 
@@ -126,7 +126,7 @@ def _check_change(name: str, forbidden: tuple[str, ...]) -> None:
 def _spec(store: Store, before: Object, after: Object, request: Request) -> PodSpec:
     """The spec that is asked for. What clients see beyond the file, such as the node's name, is not part of it."""
     own = store.engine.plan.pod.spec
-    if _bare(before["spec"]) == _bare(after["spec"]):
+    if _bare(before["spec"]) == _bare(after.get("spec")):
         return own
     fresh = _complete(read(Pod, after, request), store)
     shown = _complete(read(Pod, before, request), store)

@@ -237,6 +237,17 @@ def test_a_client_that_does_not_read_hinders_nobody(live: Live) -> None:
     assert live.ask(f"{PODS}/live", "PATCH", patch, Content_Type="application/merge-patch+json")[0] == 200
 
 
+def test_a_client_that_goes_before_it_has_opened_its_streams_is_no_fault(live: Live) -> None:
+    head = "HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n\r\n"
+    with live.unix() as connection:
+        connection.sendall(f"POST {PODS}/live/exec?command=true&container=app&stdout=1 {head}".encode())
+        assert connection.recv(20).startswith(b"HTTP/1.1 101 ")
+        connection.shutdown(socket.SHUT_WR)
+        while connection.recv(4096):
+            pass
+    assert live.faults == ""
+
+
 def test_clients_that_leave_leave_nothing(live: Live) -> None:
     live.ask("/livez")
     before = descriptors(live.process.pid)
@@ -374,6 +385,7 @@ def test_what_stops_to_match_is_deleted_for_the_watch(live: Live) -> None:
     [
         pytest.param({"spec": {"hostname": "z"}}, 422, "pod updates may not change fields other than", id="the spec"),
         pytest.param({"spec": {"activeDeadlineSeconds": -1}}, 422, "", id="a deadline in the past"),
+        pytest.param({"spec": None}, 422, "", id="no spec at all"),
         pytest.param({"metadata": {"labels": {"a b": "c"}}}, 422, "name part must consist of", id="no label"),
         pytest.param({"metadata": {"labels": {"a": 1}}}, 400, "must have words as values", id="a number"),
         pytest.param({"metadata": {"name": "other"}}, 400, "does not match", id="another name"),

@@ -113,7 +113,7 @@ def _http(data: bytes) -> None:
         engine.journal.close()
     assert not said.getvalue(), said.getvalue()[-1500:]
     assert b"Internal error occurred" not in client.answer
-    if client.answer:
+    if client.answer and b" 101 " not in client.answer[:20]:
         reader = h11.Connection(h11.CLIENT)
         reader.send(h11.Request(method="GET", target="/", headers=[("Host", "x")]))
         reader.receive_data(client.answer)
