@@ -64,7 +64,7 @@ def get(args: Namespace) -> int:
     return 0
 
 
-def _show_all(show: Callable[[dict[str, Any]], None], one_by_one: bool) -> None:
+def _show_all(show: Callable[..., None], one_by_one: bool) -> None:
     """Every pod there is, ended ones too; as one List where that is what the form needs."""
     from initsup.api import client
     from initsup.errors import InitsupError
@@ -79,28 +79,28 @@ def _show_all(show: Callable[[dict[str, Any]], None], one_by_one: bool) -> None:
         pods.append(client.get_pod(client.find_state_dir(None)))
     if len(pods) > 1 and not one_by_one:
         pods = [{"apiVersion": "v1", "kind": "List", "metadata": {"resourceVersion": ""}, "items": pods}]
-    for pod in pods:
-        show(pod)
+    show(*pods)
 
 
-def _printer(form: str, header: bool) -> Callable[[dict[str, Any]], None]:
-    """A function that prints a pod, each time it is called, in the form asked for."""
+def _printer(form: str, header: bool) -> Callable[..., None]:
+    """A function that prints the pods it is given, each time it is called, in the form asked for."""
     if form in ("", "wide"):
         return _Rows(wide=form == "wide", header=header).show
     from initsup.cli.output import render
 
     count = 0
 
-    def show(pod: dict[str, Any]) -> None:
+    def show(*pods: dict[str, Any]) -> None:
         nonlocal count
-        count += 1
-        print(("---\n" if form == "yaml" and count > 1 else "") + render(pod, form), end="")
+        for pod in pods:
+            count += 1
+            print(("---\n" if form == "yaml" and count > 1 else "") + render(pod, form), end="")
 
     return show
 
 
 class _Rows:
-    """Prints a row at a time; a row that differs from the one before in its age only is left out."""
+    """Prints rows, those of one call aligned; one that differs from the one before in its age only is left out."""
 
     def __init__(self, wide: bool, header: bool) -> None:
         from initsup.cli.table import Table
@@ -111,16 +111,20 @@ class _Rows:
         self._last: tuple[str, ...] = ()
         self._warned = ""
 
-    def show(self, pod: dict[str, Any]) -> None:
+    def show(self, *pods: dict[str, Any]) -> None:
         from initsup.core.columns import row
 
-        self._warn(pod["metadata"])
-        cells = row(pod, time.time())
-        shown = (cells.name, cells.ready, cells.status, cells.restarts.partition(" ")[0], *cells[5:])
-        if shown == self._last:
-            return
-        print("\n".join(self._table.lines([cells[: len(self._columns)]], header=self._header)))
-        self._header, self._last = False, shown
+        rows = []
+        for pod in pods:
+            self._warn(pod["metadata"])
+            cells = row(pod, time.time())
+            shown = (cells.name, cells.ready, cells.status, cells.restarts.partition(" ")[0], *cells[5:])
+            if shown != self._last:
+                rows.append(cells[: len(self._columns)])
+            self._last = shown
+        if rows:
+            print("\n".join(self._table.lines(rows, header=self._header)))
+            self._header = False
 
     def _warn(self, meta: dict[str, Any]) -> None:
         """Say on stderr, once, that initsup itself does not work as it should, or ended so."""

@@ -141,6 +141,14 @@ def test_all_pods_of_the_usual_place(initsup: Initsup, several: Path) -> None:
     assert initsup("get", "-o", "name").out == "pod/db\npod/web\n"
 
 
+def test_all_rows_are_as_wide_as_the_widest(initsup: Initsup, several: Path) -> None:
+    name = "a-name-longer-than-its-column"
+    (several / "web" / POD).write_text(json.dumps(pod(name=name)))
+    header, db, web = initsup("get").out.splitlines()
+    assert web.startswith(name)
+    assert header.index("READY") == db.index("1/1") == web.index("1/1")
+
+
 def test_several_objects_are_a_list(initsup: Initsup, several: Path) -> None:
     listing = json.loads(initsup("get", "-o", "json").out)
     assert listing["kind"] == "List"
