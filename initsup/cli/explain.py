@@ -44,7 +44,7 @@ def explain(args: Namespace) -> int:
     print("\n".join(_head(path, name, find(parent)[1] if parent else None)))
     print("DESCRIPTION:")
     print("\n".join(_wrap(support.meaning, 4)))
-    if parent:
+    if parent and not path.lower().startswith("supervisor"):  # which holds nowhere else
         print("\nHERE:")
         print("\n".join(_wrap(": ".join(filter(None, (support.effect, support.note))), 4)))
     if inner is not None:

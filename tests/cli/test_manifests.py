@@ -148,6 +148,7 @@ def test_explain_tells_what_is_different_here(initsup: Initsup) -> None:
     assert "\nHERE:\n    differs: only this container" in initsup("explain", "containers.volumeMounts.mountPath").out
     assert "\nHERE:\n    refused: they are the whole host's" in initsup("explain", "securityContext.sysctls").out
     assert initsup("explain", "containers.command").out.endswith("\nHERE:\n    same\n")
+    assert "HERE:" not in initsup("explain", "supervisor.console").out
 
 
 def test_explain_defaults_with_units(initsup: Initsup) -> None:
