@@ -90,7 +90,7 @@ def condition(text: str) -> Callable[[dict[str, Any]], bool]:
         value = value.removeprefix("'") if rest.startswith("'") else value
         if not value or value.startswith("="):
             return _field(path[1:], value[1:] if value else None)
-    raise UsageError(f"unrecognized condition: {text!r}")
+    raise UsageError(f"unrecognized condition: {text!r}, such as condition=Ready or delete is expected")
 
 
 def seconds(text: str) -> float:

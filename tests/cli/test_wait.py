@@ -51,7 +51,7 @@ def test_a_condition(text: str, given: Object, met: bool) -> None:
     ["", "Ready", "condition=", "phase", "jsonpath", "jsonpath=.a=b", "jsonpath={.a}b", "jsonpath={a b}=c", "gone"],
 )
 def test_a_condition_that_makes_no_sense(text: str) -> None:
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError, match="such as condition=Ready or delete is expected"):
         condition(text)
 
 
