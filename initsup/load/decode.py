@@ -92,7 +92,7 @@ class _Walk:
         for name, inner in given.items():
             at = f"{path}.{name}" if path else name
             if name not in fields:
-                elsewhere = self._elsewhere(name, kind)
+                elsewhere = self._elsewhere(name, kind, given)
                 meant = "" if elsewhere else _meant(name, list(fields))
                 hint = f"did you mean {meant}?" if meant else elsewhere
                 if not meant or meant in given or meant in clean:
@@ -107,15 +107,15 @@ class _Walk:
         self.above.pop()
         return clean
 
-    def _elsewhere(self, name: str, kind: type[msgspec.Struct]) -> str:
-        """Where an unknown field would be known, above or below; "" if nowhere."""
+    def _elsewhere(self, name: str, kind: type[msgspec.Struct], given: dict[str, Any]) -> str:
+        """Where an unknown field would be known, above or below, there rather in what is given; "" if nowhere."""
         if self.document.is_toml and name in ("supervisor", "configMaps", "secrets"):
             return f"write [{name}]"
         for outer in reversed(self.above[:-1]):
             if name in (field.encode_name for field in msgspec.structs.fields(outer)):
                 top = self.document.is_toml and outer is PodSpec
                 return f"it is a field of {outer.__name__}, {'above all tables' if top else 'further out'}"
-        for field in msgspec.structs.fields(kind):
+        for field in sorted(msgspec.structs.fields(kind), key=lambda one: one.encode_name not in given):
             for inner in _structs(field.type):
                 if name in (deeper.encode_name for deeper in msgspec.structs.fields(inner)):
                     return f"it belongs into {field.encode_name}"

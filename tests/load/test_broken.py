@@ -162,6 +162,13 @@ ROWS = [
         "a pod's field that looks like a container's", "a.toml", TOML + "volumes = []\n", 4, "PodSpec, above all tables"
     ),
     row("a field that is further in", "a.yaml", POD + "    mountPath: /x\n", 8, "it belongs into volumeMounts"),
+    row(
+        "a field of one of several fields, of which one is there",
+        "a.yaml",
+        POD + "    periodSeconds: 3\n    readinessProbe: {tcpSocket: {port: 80}}\n",
+        8,
+        "it belongs into readinessProbe",
+    ),
     row("a field that nobody knows", "a.yaml", POD + "    zzz: 1\n", 8, "spec.containers[0].zzz: unknown field"),
     row(
         "an unknown field of a workload",
