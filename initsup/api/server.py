@@ -368,8 +368,11 @@ async def _exec(engine: Engine, client: Client, request: dict[str, Any]) -> None
 
     try:
         command = _begin(engine, client, request, on_exit)
-    except (Refusal, OSError) as problem:
-        await client.send({"error": str(problem), "code": 126 if isinstance(problem, OSError) else 1})
+    except Refusal as problem:
+        await client.send({"error": str(problem), "code": 1})
+        return
+    except OSError as problem:
+        await client.send({"error": problem.strerror or str(problem), "code": 126})
         return
     client.command = None if ended.is_set() else command
     while client.fds:

@@ -61,6 +61,13 @@ def test_an_address_that_cannot_be_had_starts_nothing(tmp_path: Path, live: Live
     assert not (tmp_path / "started").exists()
 
 
+def test_exec_of_a_program_that_is_not_there(live: Live) -> None:
+    words = ["exec", "--state-dir", str(live.state), "-c", "app", "--", "no-such-program"]
+    done = subprocess.run([sys.executable, "-m", "initsup", *words], capture_output=True, text=True, timeout=30)
+    assert done.stderr == 'initsup: exec: "no-such-program": executable file not found in $PATH\n'
+    assert done.returncode == 126
+
+
 # -- who may ask ------------------------------------------------------------------------------------------------------
 
 
