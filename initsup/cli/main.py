@@ -32,7 +32,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "delete": ("initsup.cli.delete:delete", "End a pod gracefully"),
     "reexec": ("initsup.cli.reexec:reexec", "Have a running initsup replaced by the one installed now"),
     "check": ("initsup.cli.check:check", "Check a manifest without running it"),
-    "convert": ("initsup.cli.convert:convert", "Turn a manifest into TOML, YAML or JSON"),
+    "convert": ("initsup.cli.convert:convert", "Turn a manifest into TOML, YAML, JSON, or one for a cluster"),
     "explain": ("initsup.cli.explain:explain", "Describe a field of a manifest"),
     "schema": ("initsup.cli.schema:schema", "Print the JSON Schema of a manifest"),
     "kubeconfig": ("initsup.cli.kubectl:kubeconfig", "Let kubectl in, and print what it needs"),
