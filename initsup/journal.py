@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -229,8 +229,15 @@ def planned(told: Snapshot) -> Plan:
     return plan(Manifest(pod=told.pod, settings=told.settings))
 
 
-read_entry: Callable[[bytes], Snapshot | Event] = msgspec.json.Decoder(Snapshot | Event).decode
-"""One line of a journal. Raises msgspec.DecodeError."""
+def read_entry(line: bytes) -> Snapshot | Event:
+    """One line of a journal. Raises msgspec.DecodeError."""
+    return _decoder().decode(line)
+
+
+@cache
+def _decoder() -> msgspec.json.Decoder[Snapshot | Event]:
+    """Made when somebody reads: it takes as long as all of this module, and a first container does not wait for it."""
+    return msgspec.json.Decoder(Snapshot | Event)
 
 
 class Kept(msgspec.Struct):
