@@ -51,8 +51,13 @@ def test_a_condition(text: str, given: Object, met: bool) -> None:
     ["", "Ready", "condition=", "phase", "jsonpath", "jsonpath=.a=b", "jsonpath={.a}b", "jsonpath={a b}=c", "gone"],
 )
 def test_a_condition_that_makes_no_sense(text: str) -> None:
-    with pytest.raises(UsageError, match="such as condition=Ready or delete is expected"):
+    with pytest.raises(UsageError):
         condition(text)
+
+
+def test_what_is_said_to_a_condition_of_no_kind() -> None:
+    with pytest.raises(UsageError, match="'ready', such as condition=Ready or delete is expected"):
+        condition("ready")
 
 
 @pytest.mark.parametrize(("text", "number"), [("30s", 30), ("1m30s", 90), ("5", 5), ("0", 0), ("-1s", 604800)])
