@@ -27,6 +27,9 @@ from initsup.spec.status import ContainerStatus, PodStatus
 EPSILON = 1e-9
 """Two times that differ by less are the same: sums of floats."""
 
+MOST_EVENTS = 200_000
+"""More than any history that the tests play."""
+
 Outcome = Literal["success", "failure", "warning", "error"]
 Answer = Callable[[float], Outcome]
 """What a probe finds, by the seconds that the instance has been running."""
@@ -102,6 +105,7 @@ class World:
     def run(self, until: float = 3600.0) -> World:
         """Play until the pod has finished, nothing can happen any more, or the time is `until`."""
         while True:
+            assert len(self.events) < MOST_EVENTS, f"it never comes to an end: {self.events[-12:]}\n{self.script}"
             wake_at = self._settle()
             if self.facts.finished:
                 break

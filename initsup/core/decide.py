@@ -38,7 +38,7 @@ from initsup.core.actions import (
 from initsup.core.facts import ContainerFacts, Exited, Facts, Running, Stopping
 from initsup.core.plan import Member, Plan
 from initsup.core.probing import may_probe
-from initsup.core.restart import CONFIG_RETRY, SEEN_AS_ENDED, refused_until, trigger
+from initsup.core.restart import CONFIG_RETRY, SEEN_AS_ENDED, may_restart_all_at, refused_until, trigger
 from initsup.core.shutdown import SIGKILL, SIGTERM, kill_grace, next_step
 from initsup.core.startup import Startup, all_over, ephemerals, is_alive, startup
 from initsup.spec.units import signal_number
@@ -178,6 +178,9 @@ def _restarts_all(plan: Plan, facts: Facts, now: float, todo: _Todo) -> bool:
     name = trigger(plan, facts)
     if not facts.restarting and not name:
         return False
+    if not facts.restarting and now < (at := may_restart_all_at(facts, name)):
+        todo.wake(at)
+        return True
     if not facts.restarting:
         reason = f"the exit of {name} matches a RestartAllContainers rule"
         todo.actions.append(RestartAll(trigger=name, reason=reason))

@@ -32,6 +32,10 @@ def rule_action(member: Member, code: int) -> str:
     return ""
 
 
+RESTART_ALL_PERIOD = 1.0
+"""Seconds that lie at least between a container's start and the restart of all for its end."""
+
+
 def may_restart(member: Member, code: int) -> bool:
     """Whether a container that ended with this code is started again while its pod is not ending."""
     if member.kind == "sidecar":
@@ -62,6 +66,18 @@ def trigger(plan: Plan, facts: Facts) -> str:
             if isinstance(state, Exited) and rule_action(member, state.exit.code) == "RestartAllContainers":
                 return member.name
     return ""
+
+
+def may_restart_all_at(facts: Facts, name: str) -> float:
+    """When the end of this container, which matches such a rule, may restart all.
+
+    There is no back-off for that, but kubelet looks once a second (pkg/kubelet/pleg, relist period): so those that end
+    at once do not go round without a pause.
+    """
+    state = facts.containers[name].state
+    assert isinstance(state, Exited)
+    began = state.exit.finished_at if state.exit.started_at is None else state.exit.started_at
+    return began + RESTART_ALL_PERIOD
 
 
 def counted_from(container: ContainerFacts) -> Exit | None:

@@ -47,6 +47,20 @@ def test_a_day_of_a_crash_loop_takes_no_time() -> None:
     assert took < 2
 
 
+@pytest.mark.parametrize(
+    ("life", "starts"),
+    [
+        pytest.param(Life(lasts=0.0, code=42), [0, 1, 2, 3], id="one that ends at once, once a second"),
+        pytest.param(Life(lasts=0.4, code=42), [0, 1, 2, 3], id="one that ends soon, counted from its start"),
+        pytest.param(Life(lasts=1.5, code=42), [0, 1.5, 3], id="one that has run for a second, at once"),
+    ],
+)
+def test_all_containers_that_restart_again_and_again(life: Life, starts: list[float]) -> None:
+    ends = container("a", restart_policy="Never", restart_policy_rules=(rule("RestartAllContainers", 42),))
+    world = World(planned(ends, container("b")), {"a": life}).run(3.4)
+    assert world.times(Start, "a") == world.times(Start, "b") == starts
+
+
 SHUTDOWN = planned(
     container("a", lifecycle=hooks(pre_stop=True)),
     inits=(sidecar("s1", lifecycle=hooks(pre_stop=True)), sidecar("s2")),
