@@ -170,6 +170,7 @@ class HostNode:
         self._tasks: TaskGroup | None = None
         self._early: list[Attempt] = []
         self._watched: dict[int, Callable[[], None]] = {}
+        self._ready: list[tuple[int, int]] = []
         self.wants_loop = False
         self._stops = 0
         self._under_way: list[Probe | Hook | Prepare | Start] = []
@@ -216,11 +217,13 @@ class HostNode:
 
     def wait(self, patience: float | None) -> bool:
         """Wait until `collect` has something to do, as many seconds at most (None: as long as it takes); False: not."""
-        return bool(self._poll.poll(patience, 1))
+        self._ready = self._poll.poll(patience)
+        return bool(self._ready)
 
     def collect(self) -> list[Event]:
         """What has happened since the last call."""
-        for fd, _ in self._poll.poll(0):
+        ready, self._ready = self._ready or self._poll.poll(0), []  # asked again, they would come in another order
+        for fd, _ in ready:
             if fd == self._signals.fileno():
                 self._signalled()
             elif fd in self._pump:

@@ -41,12 +41,15 @@ HABITS = {
     "missing": Habit(missing=True),
     "ill": Habit(healthy=False),
     "slow": Habit(hanging=True),
+    "talks": Habit(exits=0),
 }
 
 
-def _script(habit: Habit) -> tuple[str, ...]:
+def _script(name: str, habit: Habit) -> tuple[str, ...]:
     if habit.missing:
         return ("/no/such/program",)
+    if name == "talks":
+        return ("/bin/sh", "-c", "echo out; echo err >&2")
     if habit.exits is not None:
         return ("/bin/sh", "-c", f"exit {habit.exits}")
     trap = "trap '' TERM; echo deaf; " if habit.stubborn else ""
@@ -58,7 +61,7 @@ def _container(name: str, habit: Habit) -> Container:
     hook = LifecycleHandler(exec=ExecAction(command=("sleep", "1000")) if habit.hanging else ask)
     return Container(
         name=name,
-        command=_script(habit),
+        command=_script(name, habit),
         liveness_probe=Check(exec=ask),
         lifecycle=Lifecycle(post_start=hook, pre_stop=hook),
     )
@@ -189,6 +192,20 @@ async def test_a_hook_that_the_end_of_its_container_cuts_off_closes_with_that_en
             await anyio.wait_readable(node.fileno())
     assert [type(event) for event in happened] == [Died, Hooked]
     assert not any(event.ok for event in happened if isinstance(event, Hooked))
+
+
+async def test_what_is_written_first_is_taken_in_first(bare: Node) -> None:
+    if isinstance(bare, FakeNode):
+        pytest.skip("its containers write nothing")
+    async with anyio.create_task_group():
+        bare.do(Prepare())
+        streams: list[str] = []
+        bare.listen("talks", lambda stream, _data: streams.append(stream))
+        pid = start(bare, "talks").pid
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        while bare.wait(10) and not any(isinstance(event, Died) for event in bare.collect()):
+            pass
+    assert streams == ["stdout", "stderr"]
 
 
 async def test_what_is_posted_comes_out_and_wakes(node: Node) -> None:

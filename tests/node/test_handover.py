@@ -24,8 +24,8 @@ OWN_EACH_TIME = {
     "api.server.Desk": "_door _engine reexec",
     "api.door.Door": "_cluster _engine _loading _room _state_dir _tasks",
     "api.credential.Credential": "_context _server",
-    "node.node.HostNode": "_boxes _early _plan _poll _pump _reaper _signals _tasks _watched console on_dump on_reexec "
-    "on_reload wants_loop",
+    "node.node.HostNode": "_boxes _early _plan _poll _pump _reaper _ready _signals _tasks _watched console on_dump "
+    "on_reexec on_reload wants_loop",
     "node.node.Instance": "box scopes",
     "node.box.Process": "_boxes _on_exit tree",
     "node.box.Box": "_boxes name spec",
