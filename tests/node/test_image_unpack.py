@@ -240,7 +240,9 @@ def test_only_devices_that_every_container_has_are_made(place: Place) -> None:
 
 
 def test_devices_that_containers_have_of_their_own_are_not_missed(place: Place) -> None:
-    archive = place.layout(layer(device("./dev/console", tarfile.CHRTYPE, 5, 1), entry("f", b"x", uid=os.geteuid())))
+    archive = place.layout(
+        layer(device("./dev/console", tarfile.CHRTYPE, 5, 1), entry("f", b"x", uid=os.geteuid(), gid=os.getegid()))
+    )
     assert place.unpack(archive).notes == ()
     assert "dev/console" not in contents(place.root(archive))
 

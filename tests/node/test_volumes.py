@@ -251,4 +251,4 @@ def test_mounts_can_be_insisted_on(tmp_path: Path) -> None:
         except CannotMount as error:
             say(error.message)
 
-    assert "mounts are not permitted here (Operation not permitted)" in in_child(work)
+    assert "mounts are not permitted here (operation not permitted)" in in_child(work)
