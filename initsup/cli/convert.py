@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from initsup.cli.parser import Parser
     from initsup.load.write import Form
+    from initsup.spec.manifest import Manifest
 
 FORMS: tuple[Form, ...] = ("toml", "yaml", "json")
 KINDS = ("Pod", "Deployment", "Job")
@@ -53,23 +54,25 @@ def convert(args: Namespace) -> int:
         raise UsageError("--kind and --image go with -o kubernetes")
     manifest = read(args.files)
     form: Form = args.output or ("yaml" if args.files[0].endswith(".toml") else "toml")
-    for what in manifest.ignored:
-        print(f"initsup: left out: {what}", file=sys.stderr)
-    print(write(manifest, form), end="")
+    _print(manifest, write(manifest, form))
     return 0
 
 
 def _for_cluster(args: Namespace) -> int:
     from initsup.errors import UsageError
     from initsup.load.kubernetes import for_cluster
-    from initsup.load.read import load, read
+    from initsup.load.read import read_valid
 
     pairs = [text.partition("=") for text in args.image]
     if bad := ["".join(pair) for pair in pairs if not (pair[0] and pair[2])]:
         raise UsageError(f"--image takes NAME=IMAGE, not {bad[0]!r}")
-    load(args.files)  # what is not valid here is not valid there
-    manifest = read(args.files)
+    manifest = read_valid(args.files)  # what is not valid here is not valid there
+    _print(manifest, for_cluster(manifest, args.kind or "Pod", {name: image for name, _, image in pairs}))
+    return 0
+
+
+def _print(manifest: Manifest, text: str) -> None:
+    """The manifest in its other form; what that leaves out goes to stderr."""
     for what in manifest.ignored:
         print(f"initsup: left out: {what}", file=sys.stderr)
-    print(for_cluster(manifest, args.kind or "Pod", {name: image for name, _, image in pairs}), end="")
-    return 0
+    print(text, end="")

@@ -40,6 +40,16 @@ def load(paths: Sequence[str], overrides: Sequence[str] = ()) -> Manifest:
 
     `overrides` are `KEY=VALUE` for the settings. Raises InvalidManifest with every problem that can be found at once.
     """
+    return _load(paths, overrides)[1]
+
+
+def read_valid(paths: Sequence[str]) -> Manifest:
+    """The manifest in these files as it was written, as by `read`. Raises InvalidManifest where `load` does."""
+    return _load(paths, ())[0]
+
+
+def _load(paths: Sequence[str], overrides: Sequence[str]) -> tuple[Manifest, Manifest]:
+    """The manifest as it was written, and the valid one with all defaults; stdin can be read only once."""
     from .check import check_pod
     from .check_config import check_config_map, check_secret, check_settings
     from .default import with_defaults
@@ -58,7 +68,7 @@ def load(paths: Sequence[str], overrides: Sequence[str] = ()) -> Manifest:
         raise malformed("nested too deeply") from None
     if problems:
         raise InvalidManifest(_in_order(problems, paths))
-    return manifest
+    return reading.manifest, manifest
 
 
 def read(paths: Sequence[str], overrides: Sequence[str] = ()) -> Manifest:

@@ -105,6 +105,13 @@ def test_convert_for_a_cluster(initsup: Initsup, file: Path) -> None:
     assert initsup("convert", "-o", "yaml", "--kind", "Job", file).code == 2
 
 
+def test_convert_for_a_cluster_from_stdin(initsup: Initsup, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = initsup("convert", "-o", "kubernetes", file)
+    with file.open() as stdin:
+        monkeypatch.setattr("sys.stdin", stdin)
+        assert initsup("convert", "-o", "kubernetes", "-") == expected
+
+
 # -- explain ---------------------------------------------------------------------------------------------------------
 
 
