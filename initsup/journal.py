@@ -202,7 +202,7 @@ class Replay:
         for line in lines[:newest]:
             try:
                 self._take(read_entry(line))
-            except (msgspec.DecodeError, UnicodeDecodeError, LookupError):
+            except (msgspec.DecodeError, LookupError):
                 continue  # written by another version, before it was replaced by this one
         for line in lines[newest:]:
             self._take(read_entry(line))
@@ -231,7 +231,10 @@ def planned(told: Snapshot) -> Plan:
 
 def read_entry(line: bytes) -> Snapshot | Event:
     """One line of a journal. Raises msgspec.DecodeError."""
-    return _decoder().decode(line)
+    try:
+        return _decoder().decode(line)
+    except UnicodeDecodeError as problem:
+        raise msgspec.DecodeError(str(problem)) from None
 
 
 @cache

@@ -134,6 +134,7 @@ async def test_the_journal_folds_back_into_the_same_facts(world) -> None:  # typ
     "line",
     [
         pytest.param(b'{"type":"Looked","at":"\xff"}', id="no text"),
+        pytest.param(b'{"type":"RestartAsked","at":1.0,"container":"\xff"}', id="no text where text is"),
         pytest.param(b'{"type":"Died","at":1.0,"container":"z","attempt":0,"code":0}', id="another container"),
         pytest.param(b'{"type":"Unheard","at":1.0}', id="an event that there is not"),
     ],

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from typing import IO
 
 import msgspec
@@ -14,7 +15,7 @@ import msgspec
 from initsup.api.client import is_held
 from initsup.api.files import JOURNAL, JOURNAL_BEFORE
 from initsup.core.chart import NEAR, Chart, Window, chart
-from initsup.core.events import Lost
+from initsup.core.events import Event, Lost
 from initsup.core.timeline import Timeline
 from initsup.errors import InitsupError
 from initsup.journal import Snapshot, planned, read_entry
@@ -81,10 +82,11 @@ class History:
         return (is_other and self._open(before)) or self._open(self._path)
 
     def _take(self, line: bytes) -> None:
-        try:
-            entry = read_entry(line)
-        except msgspec.DecodeError:  # written by another version, before it was replaced by this one
-            return
+        """What cannot be read is left out: another version wrote it, before it was replaced, or the disk is damaged."""
+        with suppress(msgspec.DecodeError, LookupError):
+            self._add(read_entry(line))
+
+    def _add(self, entry: Snapshot | Event) -> None:
         if isinstance(entry, Snapshot):
             self._zero = entry.wall
             if self._timeline is None:

@@ -80,6 +80,22 @@ def test_ascii_where_there_is_nothing_else(initsup: Initsup, place: Path, monkey
     initsup("timeline", "--state-dir", place, "--no-events").out.encode("ascii")
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param(b'{"type":"RestartAsked","at":1.0,"container":"\xff"}', id="no text"),
+        pytest.param(b'{"type":"Died","at":1.0,"container":"z","attempt":0,"code":0}', id="another container"),
+        pytest.param(b'{"type":"Unheard","at":1.0}', id="an event that there is not"),
+    ],
+)
+def test_a_damaged_line_is_left_out(initsup: Initsup, place: Path, line: bytes) -> None:
+    whole = initsup("timeline", "--state-dir", place)
+    head, rest = (place / JOURNAL).read_bytes().split(b"\n", 1)
+    (place / JOURNAL).write_bytes(head + b"\n" + line + b"\n" + rest)
+    os.utime(place / JOURNAL, (1e9 + 100, 1e9 + 100))
+    assert initsup("timeline", "--state-dir", place) == whole
+
+
 def test_pictures_and_data(initsup: Initsup, place: Path) -> None:
     assert ElementTree.fromstring(initsup("timeline", "--state-dir", place, "-o", "svg").out).tag.endswith("svg")
     assert initsup("timeline", "--state-dir", place, "-o", "html").out.startswith("<!doctype html>")
