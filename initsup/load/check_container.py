@@ -41,19 +41,13 @@ def check_containers(find: Findings, spec: PodSpec, context: Context) -> None:
     taken: set[str] = set()
     for index, container in enumerate(spec.containers):
         path = f"spec.containers[{index}]"
-        check_container(find, path, container, context)
-        if container.name in taken:
-            find.duplicate(f"{path}.name", container.name)
-        taken.add(container.name)
+        check_container(find, path, container, context, taken)
         check_lifecycle(find, f"{path}.lifecycle", container.lifecycle, context.grace, context.os)
         check_probes(find, path, container)
     taken.discard("")
     for index, container in enumerate(spec.init_containers):
         path = f"spec.initContainers[{index}]"
-        check_container(find, path, container, context)
-        if container.name in taken:
-            find.duplicate(f"{path}.name", container.name)
-        taken.add(container.name)
+        check_container(find, path, container, context, taken)
         taken.discard("")
         _check_init(find, path, container, context)
     _check_host_ports(find, spec)
@@ -71,8 +65,8 @@ def _check_init(find: Findings, path: str, container: Container, context: Contex
             find.forbidden(f"{path}.{field}", _ONLY_SIDECARS)
 
 
-def check_container(find: Findings, path: str, container: Container, context: Context) -> None:
-    """The rules for containers of every kind."""
+def check_container(find: Findings, path: str, container: Container, context: Context, taken: set[str]) -> None:
+    """The rules for containers of every kind. Its name is added to those that are `taken`."""
     if container.name:
         find.each_invalid(f"{path}.name", container.name, names.label(container.name))
     else:
@@ -92,6 +86,9 @@ def check_container(find: Findings, path: str, container: Container, context: Co
     check_resize_policy(find, path, container, context.restart_policy)
     _check_restart_rules(find, path, container.restart_policy, container.restart_policy_rules)
     check_container_security(find, f"{path}.securityContext", container.security_context, context.host_users)
+    if container.name in taken:
+        find.duplicate(f"{path}.name", container.name)
+    taken.add(container.name)
 
 
 def _check_program(find: Findings, path: str, container: Container, settings: SupervisorConfiguration) -> None:

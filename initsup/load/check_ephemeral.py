@@ -52,10 +52,7 @@ def check_ephemeral(find: Findings, spec: PodSpec, context: Context) -> None:
     taken = set(others)
     for index, container in enumerate(spec.ephemeral_containers):
         path = f"{PATH}[{index}]"
-        check_container(find, path, container, context)
-        if container.name in taken:
-            find.duplicate(f"{path}.name", container.name)
-        taken.add(container.name)
+        check_container(find, path, container, context, taken)
         if container.target_container_name and container.target_container_name not in others:
             find.not_found(f"{path}.targetContainerName", container.target_container_name, "spec.containers")
         _check_barred(find, path, container)
