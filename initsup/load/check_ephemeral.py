@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
+from initsup.spec.base import wire_name
 from initsup.spec.manifest import Manifest
 from initsup.spec.pod import Container, EphemeralContainer, PodSpec
 
@@ -20,17 +21,10 @@ from .findings import Findings
 
 PATH = "spec.ephemeralContainers"
 _NOT_SET = "cannot be set for an Ephemeral Container"
-_BARRED = {
-    "ports": "ports",
-    "resources": "resources",
-    "resize_policy": "resizePolicy",
-    "restart_policy": "restartPolicy",
-    "restart_policy_rules": "restartPolicyRules",
-    "liveness_probe": "livenessProbe",
-    "readiness_probe": "readinessProbe",
-    "startup_probe": "startupProbe",
-    "lifecycle": "lifecycle",
-}
+_BARRED = (
+    "ports", "resources", "resize_policy", "restart_policy", "restart_policy_rules", "liveness_probe",
+    "readiness_probe", "startup_probe", "lifecycle",
+)  # fmt: skip
 """What serves the pod's own work, and has no place here."""
 
 
@@ -60,9 +54,9 @@ def check_ephemeral(find: Findings, spec: PodSpec, context: Context) -> None:
 
 def _check_barred(find: Findings, path: str, container: EphemeralContainer) -> None:
     nothing = Container()
-    for field, wire in _BARRED.items():
+    for field in _BARRED:
         if getattr(container, field) != getattr(nothing, field):
-            find.forbidden(f"{path}.{wire}", _NOT_SET)
+            find.forbidden(f"{path}.{wire_name(field)}", _NOT_SET)
     for index, mount in enumerate(container.volume_mounts):
         for wire, text in (("subPath", mount.sub_path), ("subPathExpr", mount.sub_path_expr)):
             if text:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
+from initsup.spec.base import wire_name
 from initsup.spec.manifest import Manifest
 from initsup.spec.settings import ImageMapping, SupervisorConfiguration
 
@@ -38,17 +39,14 @@ _INSTEAD = {
 
 def for_cluster(manifest: Manifest, kind: Kind, images: Mapping[str, str]) -> str:
     """YAML that a cluster takes. `images`: container, or image name here, → image there."""
-    text = []
-    for tree in documents(manifest):
-        if tree["kind"] in ("Pod", manifest.settings.kind):
-            continue
-        text.append(yaml_of([tree]))
-    pod = next(tree for tree in documents(manifest) if tree["kind"] == "Pod")
+    trees = documents(manifest)
+    others = [yaml_of([tree]) for tree in trees if tree["kind"] not in ("Pod", manifest.settings.kind)]
+    pod = next(tree for tree in trees if tree["kind"] == "Pod")
     notes = [*_fill_in_images(manifest, pod["spec"], images), *_of_settings(manifest.settings)]
     notes += _of_host(pod["spec"])
     pod = pod if kind == "Pod" else _workload(pod, kind, notes)
     head = "".join(f"# {note}\n" for note in ("Differs in a cluster:", *(f"- {note}" for note in notes)) if notes)
-    return "---\n".join([*text, head + yaml_of([pod])])
+    return "---\n".join([*others, head + yaml_of([pod])])
 
 
 def _containers(spec: Object) -> Iterator[tuple[str, Object]]:
@@ -95,15 +93,9 @@ def _of_mapping(path: str, image: str, mapping: ImageMapping) -> list[str]:
 
 def _of_settings(settings: SupervisorConfiguration) -> list[str]:
     nothing = SupervisorConfiguration()
-    fields = {name: field for field, name in _wire_names()}
+    fields = {wire_name(field): field for field in SupervisorConfiguration.__struct_fields__}
     changed = [name for name in _INSTEAD if getattr(settings, fields[name]) != getattr(nothing, fields[name])]
     return [f"supervisor.{name}: {_INSTEAD[name]}" for name in changed]
-
-
-def _wire_names() -> Iterator[tuple[str, str]]:
-    import msgspec
-
-    return ((field.name, field.encode_name) for field in msgspec.structs.fields(SupervisorConfiguration))
 
 
 def _of_host(spec: Object) -> list[str]:
