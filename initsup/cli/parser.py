@@ -32,19 +32,18 @@ class Parser:
         """Define an option or a word, as with argparse."""
         self._noted.append(("add_argument", names, how))
         if names[0].startswith("-"):
-            long = next((name for name in names if name.startswith("--")), names[0])
-            self._option(names, how | {"dest": long.lstrip("-").replace("-", "_")})
+            self._option(names, how)
         else:
             self._words.append(how | {"dest": names[0]})
 
     def flag(self, *names: str, default: bool = False, help: str) -> None:  # noqa: A002
         """A switch; as with kubectl `--name` sets it and `--name=false` clears it."""
         self._noted.append(("flag", names, {"default": default, "help": help}))
-        long = next((name for name in names if name.startswith("--")), names[0])
-        how = {"action": "store_true", "default": default, "dest": long.lstrip("-").replace("-", "_")}
-        self._option(names, how)
+        self._option(names, {"action": "store_true", "default": default})
 
     def _option(self, names: tuple[str, ...], how: dict[str, Any]) -> None:
+        long = next((name for name in names if name.startswith("--")), names[0])
+        how = {"dest": long.lstrip("-").replace("-", "_"), **how}
         self._options.update(dict.fromkeys(names, how))
         self._values[how["dest"]] = how.get("default")
         self._is_plain = self._is_plain and not how.get("required")
