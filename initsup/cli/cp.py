@@ -62,8 +62,6 @@ def _parted(word: str) -> tuple[str, str] | None:
 def _into(place: str, container: str, source: str, path: str) -> int:
     import tarfile
 
-    from initsup.errors import InitsupError
-
     if not os.path.lexists(source):
         raise InitsupError(f"{source} doesn't exist in local filesystem")
     if path.endswith("/") or _run(place, container, ["test", "-d", path]) == 0:
@@ -88,8 +86,6 @@ def _into(place: str, container: str, source: str, path: str) -> int:
 
 def _out_of(place: str, container: str, path: str, target: str) -> int:
     """Extract what the container's tar writes; nothing gets outside of the target (PEP 706)."""
-    from initsup.errors import InitsupError
-
     path = path.rstrip("/") or "/"
     base = os.path.basename(path)
     reader, writer = os.pipe()
@@ -116,8 +112,6 @@ def _out_of(place: str, container: str, path: str, target: str) -> int:
 
 def _extract(pipe: IO[bytes], prefix: str, target: str) -> None:
     import tarfile
-
-    from initsup.errors import InitsupError
 
     target = os.path.abspath(target)
     parent, name = os.path.split(target)

@@ -48,10 +48,10 @@ def debug(args: Namespace) -> int:
     name = args.container or _fresh_name()
     if not args.container:
         print(f"Defaulting debug container name to {name}.", file=sys.stderr)
-    if not (args.stdin or args.tty):
-        client.call(place, "debug", container=_container(args, name))
-        return 0
     wanted = _container(args, name)
+    if not (args.stdin or args.tty):
+        client.call(place, "debug", container=wanted)
+        return 0
     code: int = join(lambda pipes, joined: client.debug(place, wanted, pipes, joined), args.stdin, args.tty)
     return code
 

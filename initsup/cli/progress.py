@@ -162,16 +162,9 @@ def _ended(end: Exit) -> str:
         return f"completed{ran}"
     if end.reason == "StartError":
         return "could not be started"
-    how = f"{end.code}" if end.code <= 128 else f"{end.code} ({_killer(end.code - 128)})"
+    how = f"{end.code}" if end.code <= 128 else f"{end.code} ({signal_name(end.code - 128)})"
     oom = ", out of memory" if end.reason == "OOMKilled" else ""
     return f"ended with {how}{oom}{ran}"
-
-
-def _killer(number: int) -> str:
-    try:
-        return signal_name(number)
-    except (KeyError, ValueError):
-        return f"signal {number}"
 
 
 def _then(facts: Facts, member: Member, container: ContainerFacts) -> str:
@@ -196,7 +189,7 @@ def _who(plan: Plan, facts: Facts, now: float) -> list[str]:
                 found.append(f"{member.name} (pid {state.pid}, {human_duration(left)} of its grace left)")
             elif is_alive(container):
                 found.append(member.name)
-        elif isinstance(state, Running) and not (container.ready or (member.kind == "init" and container.ready)):
+        elif isinstance(state, Running) and not container.ready:
             what = "runs" if member.kind == "init" else "is not ready"
             found.append(f"{member.name} {what} for {human_duration(now - state.since)}")
         elif isinstance(state, Exited) and container.refused is not None:
