@@ -178,12 +178,12 @@ def _restarts_all(plan: Plan, facts: Facts, now: float, todo: _Todo) -> bool:
     name = trigger(plan, facts)
     if not facts.restarting and not name:
         return False
-    if not facts.restarting and now < (at := may_restart_all_at(facts, name)):
-        todo.wake(at)
-        return True
     if not facts.restarting:
-        reason = f"the exit of {name} matches a RestartAllContainers rule"
-        todo.actions.append(RestartAll(trigger=name, reason=reason))
+        if now < (at := may_restart_all_at(facts, name)):
+            todo.wake(at)
+        else:
+            reason = f"the exit of {name} matches a RestartAllContainers rule"
+            todo.actions.append(RestartAll(trigger=name, reason=reason))
         return True
     alive = [m for m in (*plan.inits, *plan.mains) if is_alive(facts.containers[m.name])]
     if not alive:

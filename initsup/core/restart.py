@@ -19,6 +19,8 @@ SEEN_AS_ENDED = 1.0
 """Seconds for which an end is shown as such before it is shown as CrashLoopBackOff."""
 CONFIG_RETRY = 10.0
 """Seconds until a container that could not be created is tried again (pkg/kubelet/pod_workers.go, backOffPeriod)."""
+RESTART_ALL_PERIOD = 1.0
+"""Seconds that lie at least between a container's start and the restart of all for its end."""
 
 
 def rule_action(member: Member, code: int) -> str:
@@ -30,10 +32,6 @@ def rule_action(member: Member, code: int) -> str:
         if listed == (rule.exit_codes.operator == "In"):
             return rule.action
     return ""
-
-
-RESTART_ALL_PERIOD = 1.0
-"""Seconds that lie at least between a container's start and the restart of all for its end."""
 
 
 def may_restart(member: Member, code: int) -> bool:

@@ -78,9 +78,8 @@ class Timeline:
         """When the newest event was."""
         self.ready_at: float | None = None
         """When the pod was ready for the first time that is known."""
-        self.lanes: dict[str, Lane] = {}
-        for name, lane in _lanes(plan).items():
-            self.lanes[name] = lane
+        self.lanes = _lanes(plan)
+        for name, lane in self.lanes.items():
             if name == POD:
                 _open(lane, *_look_of_pod(facts), _since(facts))
             else:
