@@ -50,8 +50,7 @@ def dashboard(args: Namespace) -> int:
 
 def fingerprint(certificate: str) -> str:
     """The SHA-256 fingerprint of a certificate in PEM, as browsers show it."""
-    from base64 import b64decode
+    import ssl
     from hashlib import sha256
 
-    body = "".join(line for line in certificate.splitlines() if not line.startswith("-"))
-    return sha256(b64decode(body)).digest().hex(":").upper()
+    return sha256(ssl.PEM_cert_to_DER_cert(certificate)).digest().hex(":").upper()
