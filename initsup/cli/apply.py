@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from initsup.cli.arguments import overrides, state_dir
+from initsup.cli.arguments import add_overrides, overrides, state_dir
 from initsup.cli.parser import Parser
 
 
 def arguments(parser: Parser) -> None:
     """Define the options of `apply`."""
     parser.add_argument("files", nargs="+", metavar="FILE", help="manifest in YAML, JSON or TOML; - is stdin")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="set a supervisor setting")
-    parser.flag("--best-effort", help="as for run: do without promises of isolation or safety that cannot be kept")
+    add_overrides(parser)
     parser.add_argument("--state-dir", metavar="DIR", help="the pod's state directory")
     parser.flag("--replace", help="end the pod gracefully and start the new one, under the same initsup")
     parser.examples("""

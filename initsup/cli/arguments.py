@@ -29,6 +29,12 @@ def add_pod(parser: Parser) -> None:
     add_state_dir(parser)
 
 
+def add_overrides(parser: Parser) -> None:
+    """`--set` and `--best-effort`, on each verb beside `run` that looks at a manifest as `run` does."""
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="set a supervisor setting")
+    parser.flag("--best-effort", help="as for run: do without promises of isolation or safety that cannot be kept")
+
+
 def overrides(args: Namespace) -> list[str]:
     """What the options say about the settings, as `KEY=VALUE`."""
     found = list(args.set)

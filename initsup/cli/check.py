@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from initsup.cli.arguments import add_overrides, overrides
 from initsup.errors import InvalidManifest, UsageError
 
 if TYPE_CHECKING:
@@ -31,8 +32,7 @@ initsup check --here
 initsup check --here pod.yaml
 """)
     parser.add_argument("files", nargs="*", metavar="FILE", help="files that make up one pod; - is stdin")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="set a supervisor setting")
-    parser.flag("--best-effort", help="as for run: do without promises of isolation or safety that cannot be kept")
+    add_overrides(parser)
     parser.flag("--here", help="can this place give what the pod asks for; without FILE, what can it give at all")
     parser.flag("-q", "--quiet", help="say nothing when all is well")
 
@@ -60,7 +60,6 @@ def _here(*, quiet: bool) -> int:
 
 
 def _check(args: Namespace) -> int:
-    from initsup.cli.arguments import overrides
     from initsup.load.notes import notes
     from initsup.load.read import load
 
@@ -78,7 +77,6 @@ def _check(args: Namespace) -> int:
 def lacking(args: Namespace, manifest: Manifest) -> list[Problem]:
     """The promises that this place cannot keep. Raises InvalidManifest if there are any, but for best effort."""
     from initsup.api.files import places
-    from initsup.cli.arguments import overrides
     from initsup.load.read import located
     from initsup.node.promises import broken
     from initsup.node.survey import way_of_volumes
