@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import resource
 import shlex
 import shutil
 import signal
@@ -271,6 +272,19 @@ def test_too_few_descriptors_are_told_at_once(home: Path) -> None:
     done = finished([*wrapper, *INITSUP, "run", str(home / "pod.toml"), "--state-dir", f"{home}/state"])
     assert done.returncode == 1
     assert done.stderr == "initsup: 60 open files are too few, 64 are needed at least (ulimit -n)\n"
+
+
+def test_a_high_limit_on_descriptors_costs_nothing(pod: Start) -> None:
+    """The kernel keeps a table as long as the highest number that was ever given out, of 8 bytes each."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    if 0 <= most < 4096:
+        pytest.skip(f"the limit on descriptors is {most} here")
+    story = pod(says("exec sleep 1000"), wrapper=[need("prlimit"), f"--nofile={most}:{most}"])
+    story.until_ready()
+    status = Path(f"/proc/{story.supervisor.pid}/status").read_text()
+    assert int(status.partition("FDSize:")[2].split()[0]) <= 1024
+    story.signal(signal.SIGQUIT)
+    story.ended()
 
 
 def test_containers_that_there_are_no_descriptors_for_are_not_started(pod: Start) -> None:
