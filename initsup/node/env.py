@@ -28,7 +28,7 @@ from initsup.node.fields import Context, FieldError, pod_field, resource_field
 from initsup.node.go_text import quote
 from initsup.spec.manifest import Manifest
 from initsup.spec.pod import Container, EnvFromSource, EnvVarSource, EphemeralContainer, FileKeySelector, Pod
-from initsup.spec.settings import ImageMapping, SupervisorConfiguration
+from initsup.spec.settings import ImageMapping
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 CONFIG_ERROR = "CreateContainerConfigError"
@@ -185,20 +185,18 @@ def complete(
     *,
     home: str,
     own: Mapping[str, str],
-    image: ImageMapping | None = None,
+    image: ImageMapping | None,
 ) -> dict[str, str]:
     """The whole environment: the declared `variables` over what every container has.
 
-    `home` is the user's home directory, `own` initsup's environment, `image` what is known about the image; None: what
-    the settings say about it. Raises CannotCreate when a variable cannot be handed over at all.
+    `home` is the user's home directory, `own` initsup's environment, `image` what is known about the image, if there is
+    one. Raises CannotCreate when a variable cannot be handed over at all.
     """
     pod = manifest.pod
     result = {"PATH": PATH, "HOME": home, "HOSTNAME": hostname(pod)}
     if container.tty:
         result["TERM"] = "xterm"
     result.update((name, own[name]) for name in manifest.settings.inherit_env if name in own)
-    if image is None:
-        image = image_mapping(manifest.settings, container.image)
     if image is not None:
         result.update(image.env)
     result.update(variables)
@@ -244,18 +242,6 @@ def _home_on_host(uid: int, _state: tuple[int, ...]) -> str:
 
 
 # -- what is run -----------------------------------------------------------------------------------------------------
-
-
-def image_mapping(settings: SupervisorConfiguration, image: str) -> ImageMapping | None:
-    """What the settings say about an image: under its full name, else under its name without tag and digest."""
-    if not settings.images or not image:
-        return None
-    if image in settings.images:
-        return settings.images[image]
-    bare = image.partition("@")[0]
-    if ":" in bare.rpartition("/")[2]:
-        bare = bare.rpartition(":")[0]
-    return settings.images.get(bare)
 
 
 def command(container: Container, image: ImageMapping | None, variables: Mapping[str, str]) -> tuple[str, ...]:

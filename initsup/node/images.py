@@ -13,7 +13,6 @@ from typing import Protocol
 
 import msgspec
 
-from initsup.node.env import image_mapping
 from initsup.node.failures import CannotCreate, SpawnError
 from initsup.spec.settings import ImageMapping, SupervisorConfiguration, split_archive
 
@@ -77,7 +76,7 @@ class Images:
 
         `rootfs` is set for one with an archive. Raises CannotCreate when it could not be unpacked.
         """
-        found = image_mapping(self._settings, image)
+        found = self._settings.mapping(image)
         if found is None or not found.archive:
             return found
         if found.archive in self._failed:
@@ -93,7 +92,7 @@ class Images:
 
         It is over also when it has failed; `mapping` tells.
         """
-        archives = {found.archive for image in images if (found := image_mapping(self._settings, image)) is not None}
+        archives = {found.archive for image in images if (found := self._settings.mapping(image)) is not None}
         missing = sorted(archive for archive in archives if archive and not self._is_there(archive))
         begun = [archive for archive in missing if self._begin(archive)]
         left = set(begun)

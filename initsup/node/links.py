@@ -18,7 +18,7 @@ import msgspec
 from initsup.node import termination
 from initsup.node.aside import put_back, set_aside
 from initsup.node.binds import HOSTS_FILE, TERMINATION_LOG, Bind
-from initsup.node.env import CONFIG_ERROR, image_mapping
+from initsup.node.env import CONFIG_ERROR
 from initsup.node.failures import CannotCreate
 from initsup.node.volumes import Volumes, is_read_only
 from initsup.spec.manifest import Manifest
@@ -45,7 +45,7 @@ def _problems(manifest: Manifest, container: Container) -> list[str]:
         found.append(f"securityContext.procMount: {_NEED}")
     if context is not None and context.read_only_root_filesystem:
         found.append(f"securityContext.readOnlyRootFilesystem: {_NEED}")
-    image = image_mapping(manifest.settings, container.image)
+    image = manifest.settings.mapping(container.image)
     if image is not None and image.rootfs and container.volume_mounts:
         found.append(f"volumeMounts: an image with a rootfs {_NEED}")
     elif image is not None and image.rootfs and not _may_change_root():

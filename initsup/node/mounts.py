@@ -17,7 +17,7 @@ from initsup.node import hosts, masks, rootfs, syscalls, termination
 from initsup.node.beneath import open_beneath, remove_tree
 from initsup.node.binds import HOSTS_FILE, TERMINATION_LOG, Bind
 from initsup.node.cover import REFUSALS, cover, make
-from initsup.node.env import CONFIG_ERROR, Lookup, image_mapping, own_host_name
+from initsup.node.env import CONFIG_ERROR, Lookup, own_host_name
 from initsup.node.failures import CannotCreate
 from initsup.node.handover import Parcel
 from initsup.node.links import ARCHIVE_NEEDS_MOUNTS, KeptLinks, Links
@@ -79,7 +79,7 @@ class Mounts:
 
     def __init__(self, manifest: Manifest, volumes: Volumes, state: str, images: Lookup | None = None) -> None:
         self._manifest = manifest
-        self._image = images or (lambda image: image_mapping(self._manifest.settings, image))
+        self._image = images or (lambda image: self._manifest.settings.mapping(image))
         self._volumes = volumes
         self._state = os.path.abspath(state)
         self._points = MountPoints()

@@ -21,7 +21,7 @@ import msgspec
 from initsup.node import atomic, host_path
 from initsup.node.beneath import remove_tree
 from initsup.node.empty_dir import BadMedium, Medium, directory_mode, medium, mount_medium, usage
-from initsup.node.env import Lookup, image_mapping, own_host_name
+from initsup.node.env import Lookup, own_host_name
 from initsup.node.failures import CannotCreate, CannotMount
 from initsup.node.fields import Context
 from initsup.node.handover import Parcel
@@ -52,7 +52,7 @@ class Volumes:
 
     def __init__(self, manifest: Manifest, state: str, context: Context, images: Lookup | None = None) -> None:
         self._manifest = manifest
-        self._image = images or (lambda image: image_mapping(self._manifest.settings, image))
+        self._image = images or (lambda image: self._manifest.settings.mapping(image))
         self._state = os.path.abspath(state)
         self._context = context
         self._contents = Contents(context)

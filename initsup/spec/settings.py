@@ -83,6 +83,8 @@ class SupervisorConfiguration(Base):
 
     def mapping(self, image: str) -> ImageMapping | None:
         """What a container of `image` runs on the host: the entry of that name, else of it without tag and digest."""
+        if not image:
+            return None
         found = self.images.get(image)
         if found is None:
             bare = image.partition("@")[0]

@@ -289,13 +289,15 @@ OWN = {"LANG": "C.UTF-8", "SECRET": "x", "PATH": "/own"}
 )
 def test_complete(container: Container, more: dict[str, Any], expected: dict[str, str]) -> None:
     base = {"PATH": env.PATH, "HOME": "/root", "HOSTNAME": "pod-1", "V": "declared"}
-    got = env.complete(manifest(container, **more), container, {"V": "declared"}, home="/root", own=OWN)
+    made = manifest(container, **more)
+    image = made.settings.mapping(container.image)
+    got = env.complete(made, container, {"V": "declared"}, home="/root", own=OWN, image=image)
     assert got == base | expected
 
 
 def test_a_null_byte_cannot_be_handed_over() -> None:
     with pytest.raises(CannotCreate, match="null byte"):
-        env.complete(manifest(), Container(name="c"), {"X": "a\0b"}, home="/", own={})
+        env.complete(manifest(), Container(name="c"), {"X": "a\0b"}, home="/", own={}, image=None)
 
 
 @pytest.mark.parametrize(
@@ -317,27 +319,6 @@ def test_home_directory(tmp_path: Path) -> None:
     (tmp_path / "etc/passwd").write_text("# comment\nbroken\nroot:x:0:0:root:/root:/bin/sh\nnone:x:5:5:::\n")
     assert [env.home_directory(uid, str(tmp_path)) for uid in (0, 5, 1234)] == ["/root", "/", "/"]
     assert env.home_directory(0, str(tmp_path / "nowhere")) == "/"
-
-
-@pytest.mark.parametrize(
-    ("image", "found"),
-    [
-        pytest.param("nginx", "bare", id="the name itself"),
-        pytest.param("nginx:1.27", "tagged", id="the full name wins"),
-        pytest.param("nginx:1.28", "bare", id="else the name without its tag"),
-        pytest.param("nginx@sha256:0123", "bare", id="or without its digest"),
-        pytest.param("nginx:1@sha256:0123", "bare", id="or without both"),
-        pytest.param("host:5000/nginx", "registry", id="a port is no tag"),
-        pytest.param("host:5000/nginx:1", "registry", id="a port and a tag"),
-        pytest.param("other", None, id="not in the table"),
-        pytest.param("", None, id="no image"),
-    ],
-)
-def test_image_mapping(image: str, found: str | None) -> None:
-    names = {"nginx": "bare", "nginx:1.27": "tagged", "host:5000/nginx": "registry"}
-    made = manifest(images={name: ImageMapping(working_dir=word) for name, word in names.items()})
-    mapping = env.image_mapping(made.settings, image)
-    assert (mapping.working_dir if mapping is not None else None) == found
 
 
 IMAGE = ImageMapping(command=("entry", "$(A)"), args=("image-arg",))

@@ -212,12 +212,15 @@ def test_action_is_the_one_that_is_set() -> None:
         pytest.param("nginx:1.27", "tagged", id="the name with its tag comes first"),
         pytest.param("nginx:latest", "plain", id="else the name without its tag"),
         pytest.param("nginx@sha256:abc", "plain", id="else the name without its digest"),
-        pytest.param("localhost:5000/app:2", "registry", id="the port of a registry is no tag"),
+        pytest.param("nginx:1@sha256:abc", "plain", id="or without both"),
+        pytest.param("localhost:5000/app", "registry", id="the port of a registry is no tag"),
+        pytest.param("localhost:5000/app:2", "registry", id="a port and a tag"),
         pytest.param("nginx-other", None, id="another image"),
+        pytest.param("", None, id="no image, whatever the table says of it"),
     ],
 )
 def test_image_mapping(image: str, expected: str | None) -> None:
-    names = {"nginx": "plain", "nginx:1.27": "tagged", "localhost:5000/app": "registry"}
+    names = {"nginx": "plain", "nginx:1.27": "tagged", "localhost:5000/app": "registry", "": "none"}
     settings = SupervisorConfiguration(images={key: ImageMapping(command=(word,)) for key, word in names.items()})
     found = settings.mapping(image)
     assert (found.command[0] if found else None) == expected
