@@ -91,10 +91,14 @@ def resolve(
 
 def can_be_others() -> bool:
     """Whether this is root, and may do what makes others of it."""
+    return os.geteuid() == 0 and may("SETUID") and may("SETGID")
+
+
+def may(name: str) -> bool:
+    """Whether initsup has a capability, one of `CAPABILITIES`, in effect."""
     from initsup.node.syscalls import capabilities
 
-    needed = sum(1 << CAPABILITIES.index(name) for name in ("SETUID", "SETGID"))
-    return os.geteuid() == 0 and capabilities()[0] & needed == needed
+    return bool(capabilities()[0] >> CAPABILITIES.index(name) & 1)
 
 
 def steps(identity: Identity) -> list[tuple[str, Callable[[], None]]]:

@@ -20,6 +20,7 @@ from initsup.node.aside import put_back, set_aside
 from initsup.node.binds import HOSTS_FILE, TERMINATION_LOG, Bind
 from initsup.node.env import CONFIG_ERROR
 from initsup.node.failures import CannotCreate
+from initsup.node.identity import may
 from initsup.node.volumes import Volumes, is_read_only
 from initsup.spec.manifest import Manifest
 from initsup.spec.pod import Container, PodSpec
@@ -48,7 +49,7 @@ def _problems(manifest: Manifest, container: Container) -> list[str]:
     image = manifest.settings.mapping(container.image)
     if image is not None and image.rootfs and container.volume_mounts:
         found.append(f"volumeMounts: an image with a rootfs {_NEED}")
-    elif image is not None and image.rootfs and not _may_change_root():
+    elif image is not None and image.rootfs and not may("SYS_CHROOT"):
         found.append(f"image: a rootfs {_NEED}, and neither is chroot")
     if image is not None and image.archive:
         found.append(f"image: {ARCHIVE_NEEDS_MOUNTS}")
@@ -70,13 +71,6 @@ def _closed(path: str) -> str:
     while not os.path.isdir(place):
         place = os.path.dirname(place)
     return "" if os.access(place, os.W_OK | os.X_OK) else place
-
-
-def _may_change_root() -> bool:
-    from initsup.node.identity import CAPABILITIES
-    from initsup.node.syscalls import capabilities
-
-    return bool(capabilities()[0] >> CAPABILITIES.index("SYS_CHROOT") & 1)
 
 
 def _collisions(spec: PodSpec) -> list[str]:

@@ -151,11 +151,10 @@ def _limits() -> Iterator[Finding]:
 
 def _order_of_kills() -> Finding:
     """oom_score_adj of Guaranteed pods is -997 (proc(5): to lower it needs CAP_SYS_RESOURCE)."""
-    from initsup.node.identity import CAPABILITIES
-    from initsup.node.syscalls import capabilities
+    from initsup.node.identity import may
 
     what = "order out-of-memory kills"
-    if capabilities()[0] >> CAPABILITIES.index("SYS_RESOURCE") & 1:
+    if may("SYS_RESOURCE"):
         return Finding(what, "yes", "with kubelet's oom_score_adj for pods that ask for resources")
     return Finding(what, "partly", "nothing is protected more than initsup itself, which lacks SYS_RESOURCE")
 
