@@ -12,6 +12,14 @@ _IN_MEMORY = ("tmpfs", "ramfs")
 _PREFIX = "initsup-"
 
 
+def usable() -> str | None:
+    """A directory of the machine that lies in memory and can be written; None: there is none."""
+    for place in _PLACES:
+        if os.access(place, os.W_OK) and file_system(os.path.realpath(place)) in _IN_MEMORY:
+            return place
+    return None
+
+
 class MemoryPlace:
     """A directory in memory that belongs to one pod; made when first used."""
 
@@ -46,13 +54,13 @@ class MemoryPlace:
                 remove_tree(place)
 
     def _open(self) -> str | None:
-        for place in _PLACES:
-            if os.access(place, os.W_OK) and file_system(os.path.realpath(place)) in _IN_MEMORY:
-                directory = f"{place}/{self._name}"
-                os.mkdir(directory, 0o711)
-                os.chmod(directory, 0o711)
-                return directory
-        return None
+        place = usable()
+        if place is None:
+            return None
+        directory = f"{place}/{self._name}"
+        os.mkdir(directory, 0o711)
+        os.chmod(directory, 0o711)
+        return directory
 
     def remove(self) -> None:
         """Remove it with all that is in it. Raises OSError."""

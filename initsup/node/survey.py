@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from initsup.node import ground, leftovers, sentinel
-from initsup.node.mountinfo import file_system
+from initsup.node import ground, leftovers, memory_place, sentinel
 
 if TYPE_CHECKING:
     from initsup.node.space import Way
@@ -38,8 +37,9 @@ class Finding(msgspec.Struct, frozen=True):
 
 def survey(places: list[str]) -> Iterator[Finding]:
     """All findings. `places` are the usual places for state directories, in order."""
-    yield _ground()
-    if ground.lacking():
+    first = _ground()
+    yield first
+    if first.fatal:
         return
     yield _state(places)
     yield _role()
@@ -128,10 +128,10 @@ def way_of_volumes(places: list[str], mode: str = "auto") -> tuple[Way, str]:
 
 
 def _secrets() -> Finding:
-    for place in ("/dev/shm", "/run", "/tmp"):
-        if os.access(place, os.W_OK) and file_system(os.path.realpath(place)) in ("tmpfs", "ramfs"):
-            return Finding("memory for secrets", "yes", f"a tmpfs of the pod's own, else {place}")
-    return Finding("memory for secrets", "partly", "only where tmpfs can be mounted, else they are files on disk")
+    what, place = "memory for secrets", memory_place.usable()
+    if place is not None:
+        return Finding(what, "yes", f"a tmpfs of the pod's own, else {place}")
+    return Finding(what, "partly", "only where tmpfs can be mounted, else they are files on disk")
 
 
 def _limits() -> Iterator[Finding]:
