@@ -15,7 +15,7 @@ from initsup.node import syscalls
 from initsup.node.mountinfo import make_read_only
 
 REFUSALS = (errno.EROFS, errno.EACCES, errno.EPERM)
-"""What `make` raises where something can only be there by `cover`."""
+"""What making a mount point raises where it can only be there by `cover`."""
 _MAX_ENTRIES = 4096
 _BIND = syscalls.MS_BIND | syscalls.MS_REC
 

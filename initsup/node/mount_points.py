@@ -15,9 +15,9 @@ import stat
 
 import msgspec
 
+from initsup.node.cover import REFUSALS
 from initsup.node.handover import Parcel
 
-_REFUSALS = (errno.EACCES, errno.EPERM, errno.EROFS)
 _TRIES = 100
 
 
@@ -62,7 +62,7 @@ class MountPoints:
             except (FileExistsError, FileNotFoundError):  # another pod comes or goes at the same time
                 continue
             except OSError as error:
-                if error.errno in _REFUSALS:
+                if error.errno in REFUSALS:
                     return False
                 raise
         raise OSError(errno.EBUSY, "others keep making and removing it", place)
