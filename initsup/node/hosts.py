@@ -16,10 +16,10 @@ LOOPBACK = "127.0.0.1"
 """The pod's own address, by which it finds itself."""
 
 
-def content(own: str, aliases: tuple[HostAlias, ...], named: HostAlias | None = None) -> str:
-    """The file, `own` being the host's, `named` the pod's own name."""
-    if named is not None:
-        own = f"{own.rstrip()}\n{named.ip}\t{named.hostnames[0]}\n"
+def content(own: str, aliases: tuple[HostAlias, ...], name: str = "") -> str:
+    """The file, `own` being the host's, `name` the pod's own name, if it has one."""
+    if name:
+        own = f"{own.rstrip()}\n{LOOPBACK}\t{name}\n"
     lines = [f"{alias.ip}\t" + "\t".join(alias.hostnames) + "\n" for alias in aliases]
     return _HEADER + own + ((_ALIASES + "".join(lines)) if lines else "")
 

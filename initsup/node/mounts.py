@@ -26,7 +26,7 @@ from initsup.node.mountinfo import make_read_only, make_root_read_only
 from initsup.node.namespaces import Namespaces
 from initsup.node.volumes import Volumes
 from initsup.spec.manifest import Manifest
-from initsup.spec.pod import Container, HostAlias
+from initsup.spec.pod import Container
 
 _WRITABLE = ("/dev", "/proc", "/sys")
 """What a read-only root file system leaves as it is: these are file systems of their own in every container."""
@@ -161,8 +161,7 @@ class Mounts:
             return
         path = f"{self._state}/etc-hosts"
         pod = self._manifest.pod
-        named = HostAlias(ip=hosts.LOOPBACK, hostnames=(name,)) if (name := own_host_name(pod)) else None
-        text = hosts.content(hosts.host_file(), pod.spec.host_aliases, named)
+        text = hosts.content(hosts.host_file(), pod.spec.host_aliases, own_host_name(pod))
         try:
             with open(path, "w", encoding="utf-8", errors="surrogateescape") as file:
                 file.write(text)
