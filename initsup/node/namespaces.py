@@ -20,7 +20,7 @@ from initsup.node.handover import Parcel
 
 Work = Callable[[], None]
 
-_OWN = "/proc/thread-self/ns/mnt"  # /proc/self would be the main thread's
+_OWN = "/proc/thread-self/ns"  # /proc/self would be the main thread's
 
 
 class Namespaces(msgspec.Struct, frozen=True):
@@ -69,7 +69,7 @@ class Excursion:
     """For root: the calling thread enters the namespace, and comes back whatever happens."""
 
     def __init__(self) -> None:
-        self._home = os.open(_OWN, os.O_RDONLY | os.O_CLOEXEC)
+        self._home = os.open(f"{_OWN}/mnt", os.O_RDONLY | os.O_CLOEXEC)
         before = _identity("/")
         root, here = (os.open(path, os.O_PATH | os.O_CLOEXEC) for path in ("/", "."))
         try:
@@ -94,7 +94,7 @@ class Excursion:
         def fill() -> None:
             syscalls.unshare(syscalls.CLONE_NEWNS)
             work()
-            made.append(os.open(_OWN, os.O_RDONLY | os.O_CLOEXEC))
+            made.append(os.open(f"{_OWN}/mnt", os.O_RDONLY | os.O_CLOEXEC))
 
         place = self._go(base, fill, directory)
         uts = _named(host_name) if host_name else -1
@@ -165,7 +165,7 @@ class Delegation:
 
 def _named(host_name: str) -> int:
     """A UTS namespace of that name, -1 where there can be none. The calling thread goes there and back."""
-    home = os.open(f"{_OWN[:-3]}uts", os.O_RDONLY | os.O_CLOEXEC)
+    home = os.open(f"{_OWN}/uts", os.O_RDONLY | os.O_CLOEXEC)
     try:
         syscalls.unshare(syscalls.CLONE_NEWUTS)
     except OSError:
@@ -173,7 +173,7 @@ def _named(host_name: str) -> int:
         return -1
     try:
         syscalls.set_host_name(host_name)
-        return os.open(f"{_OWN[:-3]}uts", os.O_RDONLY | os.O_CLOEXEC)
+        return os.open(f"{_OWN}/uts", os.O_RDONLY | os.O_CLOEXEC)
     finally:
         syscalls.setns(home, syscalls.CLONE_NEWUTS)
         os.close(home)
