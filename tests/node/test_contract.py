@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -68,7 +67,7 @@ def _container(name: str, habit: Habit) -> Container:
 
 
 @pytest.fixture(params=["fake", "real"])
-def bare(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Node]:
+def bare(request: pytest.FixtureRequest, tmp_path: Path, kept_signals: None) -> Iterator[Node]:
     if request.param == "fake":
         fake = FakeNode(HABITS, time.monotonic)
         yield fake
@@ -76,16 +75,11 @@ def bare(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Node]:
         return
     from initsup.node.node import HostNode
 
-    before = {number: signal.getsignal(number) for number in signal.valid_signals()}
     containers = tuple(_container(name, habit) for name, habit in HABITS.items())
     pod = Pod(metadata=ObjectMeta(name="p", uid="u"), spec=PodSpec(containers=containers))
     real = HostNode(plan(Manifest(pod=pod)), str(tmp_path))
     yield real
     real.close()
-    signal.set_wakeup_fd(-1)
-    for number, handler in before.items():
-        if handler is not None and number not in (signal.SIGKILL, signal.SIGSTOP):
-            signal.signal(number, handler)
 
 
 @pytest.fixture

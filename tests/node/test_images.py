@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import select
-import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,16 +56,11 @@ class Pods:
 
 
 @pytest.fixture
-def pods(tmp_path: Path) -> Iterator[Pods]:
-    before = {number: signal.getsignal(number) for number in signal.valid_signals()}
+def pods(tmp_path: Path, kept_signals: None) -> Iterator[Pods]:
     made = Pods(tmp_path)
     yield made
     for node in made.nodes:
         node.close()
-    signal.set_wakeup_fd(-1)
-    for number, handler in before.items():
-        if handler is not None and number not in (signal.SIGKILL, signal.SIGSTOP):
-            signal.signal(number, handler)
 
 
 def until(node: HostNode, *kinds: type[Event]) -> Any:
