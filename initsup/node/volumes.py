@@ -137,9 +137,14 @@ class Volumes:
         return min((token.renew_at for token in self._contents.tokens.values()), default=None)
 
     def renew_tokens(self) -> None:
-        """Replace the tokens whose time has come. Raises CannotMount."""
+        """Replace the tokens whose time has come. Raises CannotMount when one cannot be written: all stay due then."""
+        before = self._contents.tokens
         self._contents.forget_tokens(time.time())
-        self.update(self._manifest)
+        try:
+            self.update(self._manifest)
+        except CannotMount:
+            self._contents.tokens = before
+            raise
 
     def _write(self, volume: Volume, files: Payload) -> None:
         directory = f"{self.space.root}/{volume.name}"

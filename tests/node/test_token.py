@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from initsup.node.failures import CannotMount
 from initsup.node.token import issue
 from initsup.spec.pod import ObjectMeta, Pod, PodSpec
 from initsup.spec.volume import ProjectedVolumeSource, ServiceAccountTokenProjection, Volume, VolumeProjection
@@ -87,5 +88,29 @@ def test_a_new_one_takes_the_place_of_an_old_one(tmp_path: Path, monkeypatch: py
         assert (place / "short").read_bytes() != before["short"]
         assert (place / "long").read_bytes() == before["long"]
         assert world.volumes.tokens_due() == due + 480
+    finally:
+        world.remove()
+
+
+@pytest.mark.real
+def test_one_that_cannot_be_written_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = VolumeProjection(service_account_token=ServiceAccountTokenProjection(path="t", expiration_seconds=600))
+    volume = Volume(name="v", projected=ProjectedVolumeSource(sources=(source,)))
+    world = World(manifest(volumes=(volume,), mode="link"), str(tmp_path))
+    try:
+        world.volumes.prepare()
+        place = Path(world.volumes.path("v") or "")
+        before, due = (place / "t").read_bytes(), world.volumes.tokens_due()
+        monkeypatch.setattr("initsup.node.volumes.time.time", lambda: due)
+        monkeypatch.setattr("initsup.node.payload.time.time", lambda: due)
+        place.rename(tmp_path / "elsewhere")
+        place.touch()
+        with pytest.raises(CannotMount):
+            world.volumes.renew_tokens()
+        assert world.volumes.tokens_due() == due
+        place.unlink()
+        (tmp_path / "elsewhere").rename(place)
+        world.volumes.renew_tokens()
+        assert (place / "t").read_bytes() != before
     finally:
         world.remove()
