@@ -50,6 +50,23 @@ def private(*options: str) -> list[str]:
     return unshare
 
 
+NOBODY = 12345
+"""A uid without an entry in passwd."""
+
+
+def as_nobody(home: Path) -> list[str]:
+    """As root, become a user without passwd entry, home or runtime directory, who may write to `home`.
+
+    The test is skipped where that user cannot run initsup.
+    """
+    wrapper = [need("setpriv"), f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+    wrapper += ["env", "-u", "HOME", "-u", "XDG_RUNTIME_DIR"]
+    if subprocess.run([*wrapper, *INITSUP, "--version"], capture_output=True).returncode:
+        pytest.skip("a plain user may not read this checkout, or not run its Python")
+    home.chmod(0o777)
+    return wrapper
+
+
 def until(
     ask: Callable[[], T | None], what: str, timeout: float = 30, process: subprocess.Popen[Any] | None = None
 ) -> T:

@@ -20,12 +20,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.stories.driver import INITSUP, SCALE, Story, cli, descendants, need, private
+from tests.stories import driver
+from tests.stories.driver import INITSUP, NOBODY, SCALE, Story, cli, descendants, need, private
 
 pytestmark = pytest.mark.real
-
-NOBODY = 12345
-"""A uid without an entry in passwd."""
 
 ESCAPEES = """
     restartPolicy = "Never"
@@ -87,15 +85,10 @@ def says(script: str, *, more: str = "", top: str = "") -> str:
 
 @pytest.fixture
 def as_nobody(home: Path) -> Iterator[list[str]]:
-    """A wrapper that becomes a user without passwd entry, home or runtime directory."""
+    """A wrapper that becomes a user who has nothing."""
     if os.geteuid() != 0:
         pytest.skip("only root can become another user")
-    wrapper = [need("setpriv"), f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
-    wrapper += ["env", "-u", "HOME", "-u", "XDG_RUNTIME_DIR"]
-    if subprocess.run([*wrapper, *INITSUP, "--version"], capture_output=True).returncode:
-        pytest.skip("a plain user may not read this checkout")
-    home.chmod(0o777)
-    yield wrapper
+    yield driver.as_nobody(home)
     shutil.rmtree(f"/tmp/initsup-{NOBODY}", ignore_errors=True)
 
 
