@@ -13,7 +13,7 @@ from contextlib import suppress
 import psutil
 
 from tests.soak.pod import STAYING
-from tests.stories.driver import INITSUP, Story
+from tests.stories.driver import INITSUP, Story, is_sentinel
 
 MOST_CLIENTS = 6
 
@@ -51,7 +51,7 @@ class Chaos:
 
     def _mains(self) -> list[psutil.Process]:
         found = self._story.supervisor.children()
-        return [one for one in found if "initsup-sentinel" not in one.cmdline()]
+        return [one for one in found if not is_sentinel(one)]
 
     def _kill_container(self) -> str:
         mains = self._mains()

@@ -93,6 +93,21 @@ def descendants(process: psutil.Process | None = None) -> set[psutil.Process]:
     return found
 
 
+def is_sentinel(process: psutil.Process) -> bool:
+    """Whether it is the one that waits beside initsup."""
+    return "initsup-sentinel" in process.cmdline()
+
+
+def end_all_but(before: set[psutil.Process]) -> None:
+    """Kill everything below this process that was not there before, and reap what was adopted."""
+    while strays := descendants() - before:  # who forks faster than it is looked at is found again
+        for stray in strays:
+            with suppress(psutil.NoSuchProcess):
+                stray.kill()
+    for child in set(psutil.Process().children()) - before:
+        child.wait()
+
+
 class Story:
     """One `initsup run FILE…` with a state directory of its own, or with that of an earlier one.
 
@@ -131,6 +146,10 @@ class Story:
         """The process of initsup itself."""
         process = psutil.Process(self.process.pid)
         return until(lambda: next(iter(process.children()), None), "initsup started") if self.forks else process
+
+    def sentinel(self) -> psutil.Process:
+        """The one beside it."""
+        return self.until(lambda: next(filter(is_sentinel, self.supervisor.children()), None), "the sentinel is there")
 
     def said(self) -> str:
         """Everything that initsup has written so far."""
@@ -221,9 +240,4 @@ class Story:
             if one is not None and one.poll() is None:
                 one.kill()
                 one.wait()
-        while strays := self.strays():  # who forks faster than it is looked at is found again
-            for stray in strays:
-                with suppress(psutil.NoSuchProcess):
-                    stray.kill()
-        for child in set(psutil.Process().children()) - self.before:
-            child.wait()
+        end_all_but(self.before)

@@ -9,14 +9,13 @@ import subprocess
 import sys
 import traceback
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 import psutil
 
-from tests.stories.driver import INITSUP, SCALE, descendants, need, private, until
+from tests.stories.driver import INITSUP, SCALE, descendants, end_all_but, is_sentinel, need, private, until
 
 T = TypeVar("T")
 
@@ -144,7 +143,7 @@ class Trial:
 
         def find() -> psutil.Process | None:
             children = [one for one in self.init.children() if one.status() != psutil.STATUS_ZOMBIE]
-            return next((one for one in children if "initsup-sentinel" not in one.cmdline()), None)
+            return next((one for one in children if not is_sentinel(one)), None)
 
         return self.until(find, "the program is there")
 
@@ -183,12 +182,7 @@ class Trial:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
-        while strays := self.strays():
-            for stray in strays:
-                with suppress(psutil.NoSuchProcess):
-                    stray.kill()
-        for child in set(psutil.Process().children()) - self.before:
-            child.wait()
+        end_all_but(self.before)
 
 
 class World:

@@ -17,7 +17,6 @@ import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from tests.stories import driver
@@ -187,17 +186,10 @@ def test_check_here_tells_what_this_place_gives() -> None:
 # -- nothing survives ------------------------------------------------------------------------------------------------
 
 
-def sentinel_of(story: Story) -> psutil.Process:
-    def find() -> psutil.Process | None:
-        return next((one for one in story.supervisor.children() if "initsup-sentinel" in one.cmdline()), None)
-
-    return story.until(find, "the sentinel is there")
-
-
 def test_the_next_start_ends_what_even_the_sentinel_could_not(home: Path, pod: Start) -> None:
     story = pod(ESCAPEES % home)
     story.until(lambda: story.logs("main") == "up\n", "all run")
-    sentinel_of(story).kill()
+    story.sentinel().kill()
     story.until(lambda: "degraded: the sentinel was killed" in story.said(), "it says so")
     assert "the sentinel was killed" in story.ask("get").stderr
     assert "the sentinel was killed" in story.ask("describe").stdout
@@ -212,7 +204,7 @@ def test_the_next_start_ends_what_even_the_sentinel_could_not(home: Path, pod: S
 
 def test_a_normal_end_dismisses_the_sentinel(pod: Start) -> None:
     story = pod(says("sleep 1000"))
-    sentinel = sentinel_of(story)
+    sentinel = story.sentinel()
     story.until(lambda: story.row(), "it runs")
     story.signal()
     assert story.ended() == 0

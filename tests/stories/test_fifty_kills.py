@@ -21,7 +21,7 @@ import pytest
 
 from initsup.api import client
 from initsup.errors import InitsupError
-from tests.stories.driver import INITSUP, SCALE, until
+from tests.stories.driver import INITSUP, SCALE, descendants, end_all_but, is_sentinel, until
 
 pytestmark = pytest.mark.real
 
@@ -165,15 +165,9 @@ def outcome(place: Path, moment: Moment) -> str:
 @pytest.fixture
 def reaped() -> Iterator[None]:
     """Whatever a run leaves is killed after the test, and what was adopted is reaped."""
-    before = {child.pid for child in psutil.Process().children()}
+    before = descendants()
     yield
-    for child in psutil.Process().children(recursive=True):
-        if child.pid not in before:
-            with suppress(psutil.NoSuchProcess):
-                child.kill()
-    for child in psutil.Process().children():
-        if child.pid not in before:
-            child.wait()
+    end_all_but(before)
 
 
 def test_killed_at_any_moment_it_leaves_nothing_and_starts_again(home: Path, reaped: None) -> None:
@@ -187,7 +181,7 @@ def test_what_is_left_would_be_seen(home: Path, reaped: None) -> None:
     """Without its sentinel a killed initsup leaves all that has run: the test above could fail."""
     run = Run(home / "0")
     until((run.home / "probes").exists, "all run", process=run.process)
-    (sentinel,) = (one for one in psutil.Process(run.process.pid).children() if "initsup-sentinel" in one.cmdline())
+    (sentinel,) = filter(is_sentinel, psutil.Process(run.process.pid).children())
     sentinel.kill()
     run.kill(Moment("run", "", 0, 0.0))
     found = left(run.home, run.number)

@@ -144,8 +144,7 @@ def test_who_waits_is_told(story: Story) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="tried as root only")
 def test_what_goes_on_is_told(story: Story) -> None:
-    sentinel = next(one for one in story.supervisor.children() if "initsup-sentinel" in one.cmdline())
-    sentinel.kill()
+    story.sentinel().kill()
     story.until(lambda: "the sentinel was killed" in story.said(), "it has noticed")
     story.process.kill()
     story.process.wait()
