@@ -9,7 +9,6 @@ Then what it costs: memory, and the end of N (20,000) orphans at once.
 from __future__ import annotations
 
 import argparse
-import ctypes
 import shutil
 import sys
 import tempfile
@@ -18,10 +17,10 @@ from pathlib import Path
 
 import msgspec
 
+from initsup.node.syscalls import become_subreaper
 from tests.stories.inits import INITS, SUPERVISOR, Init, Trial, World, outcome, version
 from tests.stories.pid1_cases import CASES, GONE, ORPHANS, only_the_program, states
 
-PR_SET_CHILD_SUBREAPER = 36
 WIDTH = 72
 
 
@@ -83,8 +82,7 @@ def main() -> int:
     parser.add_argument("--orphans", type=int, default=20_000)
     parser.add_argument("words", nargs="*", help="only the cases with these words")
     arguments = parser.parse_args()
-    # What an init leaves behind becomes a child of this process, where it is seen.
-    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    become_subreaper()  # so that what an init leaves behind is seen
     missing = [init.name for init in INITS[1:] if not shutil.which(init.name)]
     if missing:
         print(f"not installed: {', '.join(missing)}", file=sys.stderr)

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 import psutil
 
-from tests.stories.conftest import become_subreaper
+from initsup.node.syscalls import become_subreaper
 from tests.stories.driver import Story, descendants
 
 PERIOD = 1.0

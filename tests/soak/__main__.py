@@ -8,12 +8,12 @@ Prints what was done and what has happened; ends with a traceback when something
 from __future__ import annotations
 
 import argparse
-import ctypes
 import shutil
 import tempfile
 from pathlib import Path
 
-from tests.soak.soak import PR_SET_CHILD_SUBREAPER, soak
+from initsup.node.syscalls import become_subreaper
+from tests.soak.soak import soak
 
 
 def main() -> None:
@@ -21,7 +21,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
-    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    become_subreaper()
     home = Path(tempfile.mkdtemp(prefix="initsup-", dir="/tmp"))
     for what, count in soak(home, asked.minutes * 60, asked.seed, print):
         print(f"{count:>9} {what}")

@@ -13,7 +13,6 @@ from tests.soak.chaos import Chaos
 from tests.soak.gauges import Gauge, check, check_processes, gauge
 from tests.stories.driver import Story, until
 
-PR_SET_CHILD_SUBREAPER = 36
 WARM = 0.2
 """The part of the time after which memory is looked at for the first time."""
 LOOKS = 4

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -10,19 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from initsup.node.syscalls import become_subreaper
 from tests.stories import trees
 from tests.stories.driver import Story
-
-PR_SET_CHILD_SUBREAPER = 36
-
-
-def become_subreaper() -> None:
-    """Whatever a run leaves behind becomes a child of this process, where it is seen."""
-    assert ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
 
 
 @pytest.fixture(autouse=True, scope="session")
 def adopt_orphans() -> None:
+    """Whatever a run leaves behind becomes a child of this process, where it is seen."""
     become_subreaper()
 
 
