@@ -164,6 +164,10 @@ class Story:
     def ask(self, verb: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         return cli(verb, *arguments, "--state-dir", str(self.state))
 
+    def exec(self, container: str, *command: str) -> subprocess.CompletedProcess[str]:
+        """Run a command in a container."""
+        return cli("exec", "--state-dir", str(self.state), "-c", container, "--", *command)
+
     def get(self) -> dict[str, Any] | None:
         """The Pod object, None as long as there is no answer."""
         done = self.ask("get", "-o", "json")

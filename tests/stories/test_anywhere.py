@@ -278,7 +278,7 @@ def test_containers_that_there_are_no_descriptors_for_are_not_started(pod: Start
     story.until(lambda: "too many open files: initsup may have 80" in story.said(), "it says so")
     assert story.container("c0")["state"].get("running")
     assert "too many open files" in json.dumps(story.container("c39"))
-    assert cli("exec", "--state-dir", str(story.state), "-c", "c0", "--", "true").returncode == 126
+    assert story.exec("c0", "true").returncode == 126
     story.signal()
     assert story.ended() == 0, story.said()
     assert not story.strays()

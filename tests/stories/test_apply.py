@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.stories.driver import Story, cli
+from tests.stories.driver import Story
 
 pytestmark = pytest.mark.real
 
@@ -63,7 +63,7 @@ def story(write: Write, run: Callable[..., Story]) -> Story:
 def seen(story: Story) -> list[str]:
     """What the container sees in its volume, and the variable that it started with."""
     script = f"cd /initsup-apply && cat {' '.join(SHOWN)} && echo && echo $FIRST"
-    return cli("exec", "--state-dir", str(story.state), "-c", "web", "--", "sh", "-c", script).stdout.split()
+    return story.exec("web", "sh", "-c", script).stdout.split()
 
 
 def test_volumes_show_what_is_applied_and_environments_do_not(story: Story, write: Write) -> None:

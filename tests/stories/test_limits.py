@@ -20,7 +20,7 @@ from initsup.core.qos import oom_score_adj
 from initsup.load.read import load
 from initsup.node.hierarchies import Hierarchy, find_hierarchies, make_ready
 from initsup.node.limits import pod_cgroup
-from tests.stories.driver import Story, cli, need
+from tests.stories.driver import Story, need
 
 pytestmark = pytest.mark.real
 
@@ -190,7 +190,7 @@ def test_over_its_pids_limit_a_pod_cannot_fork(pod: Start) -> None:
     story = pod(runs("forks", FORKS), options=("--set", "podPidsLimit=20"))
     story.until(lambda: story.logs("forks"), "it has forked")
     assert story.logs("forks") == "19 [Errno 11] Resource temporarily unavailable\n"
-    done = cli("exec", "--state-dir", str(story.state), "-c", "forks", "--", "true")
+    done = story.exec("forks", "true")
     assert done.returncode == 0, done.stderr  # it is moved there, and forks nothing
     ends(story)
 

@@ -48,7 +48,7 @@ def pod(home: Path, run: Callable[..., Story]) -> Start:
 
 def inside(story: Story, container: str, script: str) -> list[str]:
     """What a shell in a container prints."""
-    return cli("exec", "--state-dir", str(story.state), "-c", container, "--", "sh", "-c", script).stdout.split()
+    return story.exec(container, "sh", "-c", script).stdout.split()
 
 
 def test_containers_see_all_processes_by_default(pod: Start) -> None:

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 
-from tests.stories.driver import INITSUP, Story, cli, need, private, until
+from tests.stories.driver import INITSUP, Story, need, private, until
 
 pytestmark = pytest.mark.real
 
@@ -66,10 +66,6 @@ def arguments(story: Story) -> list[str]:
         except psutil.NoSuchProcess:
             continue
     return found
-
-
-def exec_in(story: Story, container: str, *words: str) -> subprocess.CompletedProcess[str]:
-    return cli("exec", "--state-dir", str(story.state), "-c", container, "--", *words)
 
 
 def spawn(story: Story, verb: str, *words: str, **options: Any) -> subprocess.Popen[str]:
@@ -163,10 +159,10 @@ def test_volumes_environment_and_starts_are_as_before(start: Callable[..., Story
     story.until_ready()
     reexec(story)
     reexec(story)
-    assert exec_in(story, "reader", "cat", "/shared/file").stdout == "kept\n"
-    said = exec_in(story, "reader", "sh", "-c", 'echo "$ASKED"; printf %s "$STRANGE" | od -An -c').stdout
+    assert story.exec("reader", "cat", "/shared/file").stdout == "kept\n"
+    said = story.exec("reader", "sh", "-c", 'echo "$ASKED"; printf %s "$STRANGE" | od -An -c').stdout
     assert said.split() == ["yes", "n", "o", "t", "377", "t", "e", "x", "t"]
-    exec_in(story, "writer", "sh", "-c", "echo more >> /data/file")
+    story.exec("writer", "sh", "-c", "echo more >> /data/file")
     assert story.ask("restart", "reader").returncode == 0
     story.until(lambda: story.logs("reader") == "kept\nmore\n", "the new instance reads what was written")
     assert story.container("reader")["restartCount"] == 1
@@ -215,7 +211,7 @@ def test_it_works_in_every_place(
     reexec(story)
     reexec(story)
     assert children(story) == before
-    assert exec_in(story, "web", "cat", f"{data}/file").stdout == "kept\n"
+    assert story.exec("web", "cat", f"{data}/file").stdout == "kept\n"
     assert data.is_symlink() == (mode == "link")
     assert story.ask("restart", "web").returncode == 0
     story.until(lambda: story.container("web").get("restartCount") == 1, "it has been started again")
@@ -247,7 +243,7 @@ def test_a_hook_that_runs_is_waited_for_and_runs_once(start: Callable[..., Story
     story.until(lambda: (home / "hooks").exists(), "the hook has begun")
     with spawn(story, "reexec") as asking:
         story.until(lambda: "waiting for the postStart hook of web" in story.said(), "it waits for the hook")
-        assert exec_in(story, "web", "echo", "still here").stdout == "still here\n"
+        assert story.exec("web", "echo", "still here").stdout == "still here\n"
         assert asking.poll() is None
         (home / "go").touch()
         assert asking.wait(20) == 0
@@ -441,7 +437,7 @@ def test_nothing_is_left_open_or_running_after_many_of_them(start: Callable[...,
     assert story.supervisor.num_fds() == descriptors
     assert children(story) == before
     assert story.supervisor.num_threads() == 1
-    assert "INITSUP_" not in exec_in(story, "web", "env").stdout
+    assert "INITSUP_" not in story.exec("web", "env").stdout
 
 
 def test_killed_afterwards_it_leaves_nothing_either(start: Callable[..., Story]) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from tests.node.image_world import contents
 from tests.stories import trees
-from tests.stories.driver import Story, cli, private
+from tests.stories.driver import Story, private
 
 pytestmark = pytest.mark.real
 
@@ -150,17 +150,16 @@ def test_all_that_is_done_to_a_container_is_done_in_there(home: Path, root: Path
     before = contents(root / "etc")
     story = pod(LASTING, options=("--set", "crashLoopBackOff.initialPeriod=1ms"))
     story.until_ready()
-    inside = ("exec", "--state-dir", str(story.state), "-c", "main", "--")
-    asked = cli(
-        *inside, "sh", "-c", "tool; cat /v/hook /etc/app/key; pwd; echo; echo $WHERE; touch /only/a/part/x; ls /v/inner"
+    asked = story.exec(
+        "main", "sh", "-c", "tool; cat /v/hook /etc/app/key; pwd; echo; echo $WHERE; touch /only/a/part/x; ls /v/inner"
     )
     made = asked.stdout.splitlines()[0]
     assert asked.stdout.splitlines() == [made, made, "a value" + "/srv", "", "from the settings", "x"], asked.stderr
     (home / "here").write_text("from here\n")
-    assert cli("cp", "--state-dir", str(story.state), str(home / "here"), ":/srv/there").returncode == 0
-    assert cli("cp", "--state-dir", str(story.state), ":/srv/there", str(home / "back")).returncode == 0
+    assert story.ask("cp", str(home / "here"), ":/srv/there").returncode == 0
+    assert story.ask("cp", ":/srv/there", str(home / "back")).returncode == 0
     assert (home / "back").read_text() == "from here\n"
-    assert cli(*inside, "touch", "/v/stop").returncode == 0
+    assert story.exec("main", "touch", "/v/stop").returncode == 0
 
     def last() -> dict[str, object] | None:
         return story.container("main").get("lastState", {}).get("terminated")  # type: ignore[no-any-return]
