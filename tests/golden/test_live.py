@@ -21,10 +21,8 @@ import pytest
 from initsup.core.apply import apply
 from initsup.core.events import Began, Event, Signalled, Started, StartFailed, VolumesReady
 from initsup.core.narrate import Notice, narrate
-from initsup.core.plan import plan
 from initsup.core.report import report
-from initsup.journal import Snapshot
-from initsup.spec.manifest import Manifest
+from initsup.journal import Snapshot, planned
 from tests.golden.plays import PLAYS
 from tests.golden.trace import NOT_HERE, TRACES, differences, is_over, load, names, params
 from tests.sim import Shown, clock
@@ -109,16 +107,16 @@ def read(journal: Path) -> tuple[Snapshot, list[Event]]:
 def seen(journal: Path) -> Seen:
     """What was shown: a status after each event from outside, and after all that one decision has brought about."""
     first, happened = read(journal)
-    planned, facts = plan(Manifest(pod=first.pod, settings=first.settings)), first.facts
+    plan, facts = planned(first), first.facts
     zero = facts.began_at
-    shown = [Shown(0.0, report(planned, facts, zero, clock))]
+    shown = [Shown(0.0, report(plan, facts, zero, clock))]
     notices: list[Notice] = []
     decided_at = None
     for event, following in zip(happened, [*happened[1:], None], strict=True):
-        notices += narrate(planned, facts, event)
-        facts = apply(planned, facts, event)
+        notices += narrate(plan, facts, event)
+        facts = apply(plan, facts, event)
         decided_at = event.at if isinstance(event, Began) else decided_at if isinstance(event, CLOSING) else None
         goes_on = following.at == decided_at if isinstance(following, Began) else isinstance(following, CLOSING)
         if decided_at is None or not goes_on:
-            shown.append(Shown(event.at - zero, report(planned, facts, event.at, clock)))
+            shown.append(Shown(event.at - zero, report(plan, facts, event.at, clock)))
     return shown, notices
