@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import subprocess
 import time
 from collections.abc import Callable
@@ -14,6 +13,7 @@ import msgspec
 import psutil
 import pytest
 
+from tests.stories import trees
 from tests.stories.driver import SCALE, need, until
 
 T = TypeVar("T")
@@ -106,13 +106,9 @@ def base(place: Path) -> Path:
     """A root file system of Debian with Python as an archive; made now, if $INITSUP_TEST_BASE does not name one."""
     if made := os.environ.get("INITSUP_TEST_BASE"):
         return Path(made)
-    suite = platform.freedesktop_os_release().get("VERSION_CODENAME", "stable")
     options = ["--variant=minbase", f"--include={','.join(PACKAGES)}", '--aptopt=APT::Install-Recommends "false"']
     options += [f"--dpkgopt=path-exclude={path}" for path in UNREAD]
-    done = subprocess.run(
-        [need("mmdebstrap"), *options, suite, str(place / "base.tar"), MIRROR],
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=600 * SCALE,
-    )  # fmt: skip
+    done = trees.run(need("mmdebstrap"), *options, trees.release(), place / "base.tar", MIRROR)
     if done.returncode:
         pytest.skip(f"no base image can be made here: {done.stderr.strip().splitlines()[-1]}")
     return place / "base.tar"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import os
 import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.node.image_world import LAYER, Layout, busybox, contents, entry, layer, named, symlink
+from tests.stories import trees
 from tests.stories.driver import Story, cli, need, private
 
 pytestmark = pytest.mark.real
@@ -74,24 +74,12 @@ def by_umoci(home: Path) -> str:
         ["insert", *rootless, "--image", "layout:1", "tree", "/"],
         ["config", "--image", "layout:1", *config, "--config.workingdir=/srv", "--config.cmd=exit 9"],
     ):
-        subprocess.run([umoci, *words], cwd=home, check=True, capture_output=True)
+        trees.make(umoci, *words, cwd=home)
     return f"{home}/layout#1"
 
 
 def by_skopeo(form: str) -> Callable[[Path], str]:
-    """What skopeo makes of a layout: an archive of another form."""
-
-    def make(home: Path) -> str:
-        skopeo = need("skopeo")
-        source = by_hand(home).replace("#", ":")
-        target = f"{form}:{home}/image.tar:example.org/tool:1"
-        subprocess.run(
-            [skopeo, "--insecure-policy", "--tmpdir", str(home), "copy", f"oci:{source}", target],
-            check=True, capture_output=True,
-        )  # fmt: skip
-        return f"{home}/image.tar"
-
-    return make
+    return lambda home: trees.by_skopeo(form, by_hand(home), home)
 
 
 @pytest.mark.parametrize(

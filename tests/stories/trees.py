@@ -122,10 +122,14 @@ def saved(layout: Callable[[Path, Path], str]) -> Callable[[Path, Path], str]:
     """What `docker save` would write of a layout, by skopeo."""
 
     def build(archive: Path, place: Path) -> str:
-        skopeo = need("skopeo")
-        source = layout(archive, place).replace("#", ":")
-        target = f"docker-archive:{place}/saved.tar:example.org/tool:1"
-        make(skopeo, "--insecure-policy", "--tmpdir", place, "copy", f"oci:{source}", target)
-        return f"{place}/saved.tar"
+        return by_skopeo("docker-archive", layout(archive, place), place)
 
     return build
+
+
+def by_skopeo(form: str, layout: str, place: Path) -> str:
+    """What skopeo makes of a layout: an archive of another form."""
+    source, target = layout.replace("#", ":"), place / "image.tar"
+    copy = ("copy", f"oci:{source}", f"{form}:{target}:example.org/tool:1")
+    make(need("skopeo"), "--insecure-policy", "--tmpdir", place, *copy)
+    return str(target)
