@@ -16,7 +16,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.system.guest import CHECKOUT, Guest, make_image, missing, until
+from tests.stories.driver import until
+from tests.system.guest import CHECKOUT, Guest, make_image, missing
 
 UNIT = "initsup@pod"
 STATE = "--state-dir /run/initsup/pod"

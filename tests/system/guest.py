@@ -6,15 +6,13 @@ import os
 import shutil
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+
+from tests.stories.driver import until
 
 PACKAGES = "systemd,systemd-sysv,dbus,python3,python3-venv,procps"
 SUITE, MIRROR = "bookworm", "http://deb.debian.org/debian"
 CHECKOUT = Path(__file__).parents[2]
-T = TypeVar("T")
 BOOT = 120.0
 """Seconds in which the guest must be up."""
 
@@ -99,13 +97,3 @@ class Guest:
     def show(self, unit: str, *properties: str) -> list[str]:
         """Properties of a unit."""
         return [self.run("systemctl", "show", "--value", "-p", one, unit).stdout.strip() for one in properties]
-
-
-def until(ask: Callable[[], T], what: str, timeout: float = 30.0) -> T:
-    """Ask again and again until there is a true answer."""
-    deadline = time.monotonic() + timeout
-    while not (answer := ask()):
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {timeout:g} s: {what}")
-        time.sleep(0.1)
-    return answer
