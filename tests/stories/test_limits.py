@@ -33,7 +33,9 @@ if guests:  # all begin together
     while len(list(meeting.iterdir())) < guests:
         time.sleep(0.001)
 began = time.monotonic()
-children = [pid for _ in range(processes - 1) if (pid := os.fork()) == 0 or pid]
+children = []
+while len(children) < processes - 1 and 0 not in children:
+    children.append(os.fork())
 while time.monotonic() < began + seconds:
     pass
 if 0 in children:
