@@ -100,7 +100,6 @@ class Page:
 
 @pytest.fixture
 def page(run: Callable[..., Story], home: Path) -> Iterator[Page]:
-    (home / "pod.json").write_text(json.dumps(POD) + "\n---\n" + json.dumps(SETTINGS))
     (home / "pod.yaml").write_text(f"{json.dumps(POD)}\n---\n{json.dumps(SETTINGS)}\n")
     story = run(home / "pod.yaml", options=("--console", "none"), cwd=home)
     browser = Browser(home)  # after the run: a story takes what was started later for its own, so this one ends first
