@@ -128,10 +128,7 @@ class Books:
         self.counts["snapshots, the same as all that was told before"] += 1
 
     def _read(self) -> None:
-        self._take(self._lines())
-
-    def _take(self, lines: list[bytes]) -> None:
-        for line in lines:
+        for line in self._lines():
             event = read_entry(line)
             if isinstance(event, Snapshot):
                 self._stands(event)

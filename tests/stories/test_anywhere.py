@@ -21,6 +21,7 @@ import pytest
 
 from tests.stories import driver
 from tests.stories.driver import INITSUP, NOBODY, SCALE, Story, cli, descendants, need, private
+from tests.stories.inits import NAMESPACE
 
 pytestmark = pytest.mark.real
 
@@ -336,7 +337,7 @@ def test_output_without_a_newline_needs_no_memory(pod: Start) -> None:
 
 def test_pids_that_come_round_again(home: Path, pod: Start) -> None:
     few = ["sh", "-c", 'echo 400 > /proc/sys/kernel/pid_max && exec "$@"', "sh"]
-    wrapper = [*private("--pid", "--fork", "--kill-child", "--mount-proc"), *few]
+    wrapper = [*private(*NAMESPACE), *few]
     if os.geteuid() or subprocess.run([*wrapper, "true"], capture_output=True).returncode:
         pytest.skip("no PID namespace has a pid_max of its own here (Linux 6.14)")
     story = pod(

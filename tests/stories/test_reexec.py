@@ -21,6 +21,7 @@ import psutil
 import pytest
 
 from tests.stories.driver import INITSUP, Story, need, private, until
+from tests.stories.inits import NAMESPACE
 
 pytestmark = pytest.mark.real
 
@@ -173,7 +174,7 @@ def test_volumes_environment_and_starts_are_as_before(start: Callable[..., Story
 
 
 def pid1() -> dict[str, Any]:
-    return {"wrapper": private("--pid", "--fork", "--kill-child", "--mount-proc"), "forks": True}
+    return {"wrapper": private(*NAMESPACE), "forks": True}
 
 
 def another_user() -> dict[str, Any]:
