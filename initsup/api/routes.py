@@ -6,6 +6,7 @@ An answer is a dict; `{"error": text, "code": exit code}` when the request canno
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 from initsup.core.change import same
@@ -20,19 +21,23 @@ class Refusal(Exception):
 
 def is_plain(request: dict[str, Any]) -> bool:
     """Whether `answer` is all that there is to a request."""
-    return request.get("verb") in _ROUTES and not request.get("watch")
+    return _route(request) is not None and not request.get("watch")
 
 
 def answer(engine: Engine, request: dict[str, Any]) -> dict[str, Any]:
     """Answer one request."""
-    verb = request.get("verb")
-    route = _ROUTES.get(verb) if isinstance(verb, str) else None
+    route = _route(request)
     if route is None:
-        return {"error": f"unknown request {verb!r}", "code": 1}
+        return {"error": f"unknown request {request.get('verb')!r}", "code": 1}
     try:
         return route(engine, request)
     except Refusal as problem:
         return {"error": str(problem), "code": 1}
+
+
+def _route(request: dict[str, Any]) -> Callable[[Engine, dict[str, Any]], dict[str, Any]] | None:
+    verb = request.get("verb")
+    return _ROUTES.get(verb) if isinstance(verb, str) else None
 
 
 def container_of(engine: Engine, request: dict[str, Any]) -> tuple[str, ContainerFacts]:

@@ -253,10 +253,7 @@ class Desk:
         try:
             await self._answer(client)
         except Exception as problem:
-            if _is_fault(problem):  # of ours: it costs one client, not the pod
-                import traceback
-
-                traceback.print_exc()
+            tell_fault(problem)
         finally:
             self.leave(client)
 
@@ -290,6 +287,14 @@ class Desk:
             await client.send({"version": __version__, "pid": os.getpid()})
         else:
             await client.send({"error": await self.reexec(), "code": 1})
+
+
+def tell_fault(problem: Exception) -> None:
+    """What went wrong with a client, if it is a fault of ours: it costs that one client, not the pod."""
+    if _is_fault(problem):
+        import traceback
+
+        traceback.print_exception(problem)
 
 
 def _is_fault(problem: Exception) -> bool:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from initsup.api.routes import answer, is_plain
+from initsup.api.server import tell_fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,10 +81,15 @@ class Window:
             request = client.request()
         except msgspec.DecodeError:
             request = {}
-        if not is_plain(request):
+        if client.fds or not is_plain(request):  # who brings descriptors stays
             self._want_loop()
             return
-        client.put(answer(self._engine, request))
+        try:
+            client.put(answer(self._engine, request))
+        except Exception as problem:
+            tell_fault(problem)
+            self._drop(client)
+            return
         self._unwatch(client.fileno())
         self._watch(client.fileno(), partial(self._send, client), writing=True)
         self._send(client)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from initsup.journal import Journal
 from initsup.node.handover import Parcel
 from tests.build import container, planned
 from tests.fake_node import FakeNode, Habit
+from tests.stories.driver import Story, cli
 
 pytestmark = pytest.mark.anyio
 
@@ -141,18 +143,18 @@ def ask(path: str, line: bytes) -> bytes:
             return stream.readline()
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        pytest.param(b"7", id="no object"),
-        pytest.param(b'{"verb": "\xff"}', id="no text"),
-        pytest.param(b'{"verb": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", id="too deep"),
-        pytest.param(b'{"verb": ["get"]}', id="a verb that is a list"),
-        pytest.param(b'{"verb": "signal", "container": {}, "signal": 1}', id="a container that is an object"),
-        pytest.param(b'{"verb": "exec", "container": [], "argv": 1}', id="a command that is a number"),
-        pytest.param(b'{"verb": "apply", "manifest": {"pod": 1}}', id="no manifest"),
-    ],
-)
+NONSENSE = [
+    pytest.param(b"7", id="no object"),
+    pytest.param(b'{"verb": "\xff"}', id="no text"),
+    pytest.param(b'{"verb": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", id="too deep"),
+    pytest.param(b'{"verb": ["get"]}', id="a verb that is a list"),
+    pytest.param(b'{"verb": "signal", "container": {}, "signal": 1}', id="a container that is an object"),
+    pytest.param(b'{"verb": "exec", "container": [], "argv": 1}', id="a command that is a number"),
+    pytest.param(b'{"verb": "apply", "manifest": {"pod": 1}}', id="no manifest"),
+]
+
+
+@pytest.mark.parametrize("line", NONSENSE)
 async def test_a_request_that_makes_no_sense_is_refused_and_ends_nothing(
     line: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -175,6 +177,37 @@ async def test_a_request_that_makes_no_sense_is_refused_and_ends_nothing(
     node.close()
     engine.journal.close()
     assert capsys.readouterr().err == ""
+
+
+# -- before there is an event loop ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def quiet(tmp_path: Path) -> Iterator[Story]:
+    """A pod that needs no event loop by itself."""
+    (tmp_path / "quiet.toml").write_text('[[containers]]\nname = "a"\ncommand = ["sleep", "600"]\n')
+    story = Story(tmp_path, tmp_path / "quiet.toml")
+    try:
+        story.until_ready()
+        yield story
+        story.signal()
+        assert story.ended() == 0
+        assert "Traceback" not in story.said()
+    finally:
+        story.close()
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("line", NONSENSE)
+def test_the_first_request_may_make_no_sense(line: bytes, quiet: Story) -> None:
+    assert msgspec.json.decode(ask(str(quiet.state / "control.sock"), line))["error"]
+    assert quiet.get()
+
+
+@pytest.mark.real
+def test_the_first_request_may_bring_pipes(quiet: Story) -> None:
+    done = cli("debug", "-i", "--state-dir", str(quiet.state), "--", "sh", "-c", "echo in; exit 3")
+    assert (done.returncode, done.stdout) == (3, "in\n")
 
 
 @pytest.mark.parametrize(
