@@ -53,6 +53,8 @@ if TYPE_CHECKING:
     from initsup.node.exec_attempt import Runner
 
 HOOK_CUT_OFF = (False, "the container has ended")
+LONGEST_WAIT = 86400.0
+"""Seconds after which the loop looks up even if nothing has happened; epoll itself cannot wait for a month."""
 STRAY_ROUNDS = 40
 STRAY_PATIENCE = 0.05
 """Seconds that each round of the last clean-up waits for a child to end."""
@@ -217,7 +219,7 @@ class HostNode:
 
     def wait(self, patience: float | None) -> bool:
         """Wait until `collect` has something to do, as many seconds at most (None: as long as it takes); False: not."""
-        self._ready = self._poll.poll(patience)
+        self._ready = self._poll.poll(None if patience is None else min(patience, LONGEST_WAIT))
         return bool(self._ready)
 
     def collect(self) -> list[Event]:

@@ -207,6 +207,13 @@ async def test_what_is_posted_comes_out_and_wakes(node: Node) -> None:
     assert (await until(node, Looked)).at == 1.0
 
 
+async def test_a_wait_may_be_for_months(bare: Node) -> None:
+    if isinstance(bare, FakeNode):
+        pytest.skip("it is never waited for without an event loop")
+    bare.post(Looked(at=1.0))
+    assert bare.wait(1e8)
+
+
 async def test_collect_gives_nothing_and_does_not_block_when_nothing_has_happened(node: Node) -> None:
     assert node.collect() == []
 
