@@ -10,6 +10,8 @@ import msgspec
 from initsup.api.failure import Failure, bad_request
 
 JSON = "application/json"
+INT64 = range(-(2**63), 2**63)
+"""What Kubernetes takes as a number."""
 _TRUE, _FALSE = (
     frozenset(("1", "t", "T", "TRUE", "true", "True")),
     frozenset(("0", "f", "F", "FALSE", "false", "False")),
@@ -40,14 +42,17 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         return default
 
     def number(self, name: str) -> int | None:
-        """A whole number; None when it is not given. Raises Failure."""
+        """A whole number that an int64 of Kubernetes can hold; None when it is not given. Raises Failure."""
         text = self.first(name)
         if not text:
             return None
         try:
-            return int(text)
+            number = int(text)
         except ValueError:
-            raise bad_request(f'invalid value "{text}" for {name}: a number is expected') from None
+            number = INT64.stop
+        if number not in INT64:
+            raise bad_request(f'invalid value "{text}" for {name}: a number is expected')
+        return number
 
     def header(self, name: str) -> str:
         """A header, "" when it is not there."""

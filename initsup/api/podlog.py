@@ -138,7 +138,7 @@ def _options(engine: Engine, request: Request) -> _Options:
 
 def _since(seconds: int | None, at: str) -> str:
     if seconds is not None:
-        return line_time(time.time_ns() - seconds * 1_000_000_000).decode()
+        return line_time(max(time.time_ns() - seconds * 1_000_000_000, 0)).decode()
     try:
         return utc(at) if at else ""
     except ValueError:

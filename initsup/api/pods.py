@@ -10,7 +10,7 @@ import msgspec
 
 from initsup.api.body import object_of, part
 from initsup.api.changing import asked, not_valid, read, words
-from initsup.api.exchange import JSON, Reply, Request, reply
+from initsup.api.exchange import INT64, JSON, Reply, Request, reply
 from initsup.api.failure import bad_request, conflict, exists, forbidden, invalid
 from initsup.api.negotiate import one_reply
 from initsup.api.store import Store
@@ -30,7 +30,7 @@ async def delete(store: Store, name: str, request: Request) -> Reply:
     """End the pod: its grace or the client's, 0 kills at once. Raises Failure."""
     options = object_of(request)
     grace = options.get("gracePeriodSeconds", request.number("gracePeriodSeconds"))
-    if grace is not None and (isinstance(grace, bool) or not isinstance(grace, int)):
+    if grace is not None and (isinstance(grace, bool) or not isinstance(grace, int) or grace not in INT64):
         raise bad_request("gracePeriodSeconds must be a whole number")
     before = store.get("pods", name)
     assert before is not None

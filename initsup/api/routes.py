@@ -103,7 +103,8 @@ def _apply(engine: Engine, request: dict[str, Any]) -> dict[str, Any]:
 
 def _delete(engine: Engine, request: dict[str, Any]) -> dict[str, Any]:
     grace = 1.0 if request.get("now") else request.get("grace")
-    if grace is not None and (isinstance(grace, bool) or not isinstance(grace, int | float)):
+    is_number = isinstance(grace, int | float) and not isinstance(grace, bool) and abs(grace) < 2**63
+    if grace is not None and not is_number:
         raise Refusal(f"grace must be a number of seconds, not {grace!r}")
     engine.node.post(StopAsked(at=engine.now(), grace=grace, by="delete"))
     return {"pod": engine.plan.pod.metadata.name}

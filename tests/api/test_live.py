@@ -331,6 +331,7 @@ def test_a_malformed_handshake_is_told(live: Live, header: str, value: str) -> N
         pytest.param("GET", f"{PODS}?watch=x", 400, "a boolean is expected", id="no boolean"),
         pytest.param("GET", f"{PODS}?watch=1&resourceVersion=1e9", 400, "a number is expected", id="no number"),
         pytest.param("GET", f"{PODS}?watch=1&resourceVersion=99999999999999", 504, "Too large", id="the future"),
+        pytest.param("GET", f"{PODS}?watch=1&timeoutSeconds={9**400}", 400, "a number is expected", id="far too much"),
         pytest.param("GET", f"{PODS}?watch=1&sendInitialEvents=1", 422, "sendInitialEvents requires", id="half asked"),
         pytest.param("GET", f"{PODS}/live/log", 400, "a container name must be specified", id="which container?"),
         pytest.param("GET", f"{PODS}/live/log?container=x", 400, "container x is not valid for pod live", id="not it"),
@@ -348,6 +349,13 @@ def test_refusals_are_the_api_servers(live: Live, method: str, path: str, code: 
     found, status = live.ask(path, method)
     assert (found, status["code"], status["kind"]) == (code, code, "Status")
     assert message in status["message"]
+
+
+def test_numbers_are_as_large_as_kubernetes_has_them(live: Live) -> None:
+    most = 2**63 - 1
+    assert live.ask(f"{PODS}/live/log?container=app&sinceSeconds={most}")[0] == 200
+    for grace, code in ((most, 200), (most + 1, 400)):
+        assert live.ask(f"{PODS}/live?dryRun=All", "DELETE", {"gracePeriodSeconds": grace})[0] == code
 
 
 def watch(live: Live, query: str) -> list[Any]:

@@ -151,6 +151,7 @@ NONSENSE = [
     pytest.param(b'{"verb": "signal", "container": {}, "signal": 1}', id="a container that is an object"),
     pytest.param(b'{"verb": "exec", "container": [], "argv": 1}', id="a command that is a number"),
     pytest.param(b'{"verb": "apply", "manifest": {"pod": 1}}', id="no manifest"),
+    pytest.param(b'{"verb": "delete", "grace": 1%b}' % (b"0" * 400), id="a grace without end"),
 ]
 
 
