@@ -66,7 +66,7 @@ class Cluster:
     def _dashboard(self) -> Dashboard:
         from initsup.api.dashboard import Dashboard
 
-        return Dashboard(self._engine, self._state_dir)
+        return Dashboard(self.store, self._state_dir)
 
     # -- beside the resources ---------------------------------------------------------------------------------------
 

@@ -17,8 +17,8 @@ from initsup.api.failure import Failure, bad_request, no_route, not_allowed
 from initsup.api.following import answer as follow
 from initsup.api.history import History
 from initsup.api.routes import answer as answer_verb
+from initsup.api.store import Store
 from initsup.core.chart import Window
-from initsup.engine import Engine
 from initsup.errors import InitsupError
 
 _WEB = os.path.join(os.path.dirname(__file__), "web")
@@ -57,8 +57,8 @@ def page() -> Reply:
 class Dashboard:
     """What the page asks of one pod."""
 
-    def __init__(self, engine: Engine, state_dir: str) -> None:
-        self._engine = engine
+    def __init__(self, store: Store, state_dir: str) -> None:
+        self._store = store
         self._state_dir = state_dir
         self._history = History(state_dir)
         self._reading = anyio.Lock()
@@ -70,7 +70,7 @@ class Dashboard:
         if request.method not in (("POST",) if words[0] == "restart" else ("GET", "HEAD")):
             raise not_allowed()
         if words[0] == "log":
-            return follow(self._engine, self._state_dir, request)
+            return follow(self._store, self._state_dir, request)
         return await self._timeline(request) if words[0] == "timeline" else self._restart(request)
 
     async def _timeline(self, request: Request) -> Answer:
@@ -80,12 +80,12 @@ class Dashboard:
             async with self._reading:
                 while self._history.read_on():
                     await anyio.sleep(0)  # the pod has its turn between two pieces
-                return reply(self._history.chart(window, self._engine.now(), near))
+                return reply(self._history.chart(window, self._store.engine.now(), near))
         except InitsupError as problem:
             raise Failure(503, str(problem)) from None
 
     def _restart(self, request: Request) -> Answer:
-        done = answer_verb(self._engine, {"verb": "restart", "container": request.first("container") or None})
+        done = answer_verb(self._store.engine, {"verb": "restart", "container": request.first("container") or None})
         if "error" in done:
             raise bad_request(done["error"])
         return reply(done)

@@ -12,9 +12,8 @@ import anyio
 from initsup.api.exchange import Request, Stream
 from initsup.api.failure import bad_request
 from initsup.api.podlog import TEXT
-from initsup.api.store import TOGETHER
-from initsup.core.facts import ContainerFacts, Exited, Starting, Waiting
-from initsup.engine import Engine
+from initsup.api.store import Store
+from initsup.core.facts import ContainerFacts, Exited, Facts, Starting, Waiting
 from initsup.node.logfile import utc
 from initsup.node.logread import Reader
 
@@ -26,8 +25,9 @@ MOST = 64
 """Containers that may be followed at a time; each is an open file."""
 
 
-def answer(engine: Engine, state_dir: str, request: Request) -> Stream:
+def answer(store: Store, state_dir: str, request: Request) -> Stream:
     """Follow the containers that are named, or all. A line is `CONTAINER ATTEMPT TIME TEXT`. Raises Failure."""
+    engine = store.engine
     names = request.query.get("container") or list(engine.plan.members)
     for name in names:
         if name not in engine.plan.members:
@@ -41,47 +41,39 @@ def answer(engine: Engine, state_dir: str, request: Request) -> Stream:
         raise bad_request("sinceTime must be a time as of RFC 3339") from None
     tail = TAIL if tail is None else min(max(tail, 0), TAIL)
     sources = [_Source(f"{state_dir}/logs/{name}", name, tail, since) for name in dict.fromkeys(names)]
-    return Stream(_follow(engine, sources), TEXT)
+    return Stream(_follow(store, sources), TEXT)
 
 
-async def _follow(engine: Engine, sources: list[_Source]) -> AsyncIterator[bytes]:
-    news = anyio.Event()
+async def _follow(store: Store, sources: list[_Source]) -> AsyncIterator[bytes]:
+    engine, news = store.engine, anyio.Event()
 
-    def written(_: str, __: bytes) -> None:
+    def woken(*_: object) -> None:
         news.set()
 
     for source in sources:
-        engine.node.listen(source.name, written)
+        engine.node.listen(source.name, woken)
     try:
-        while True:
-            facts, news = engine.facts, anyio.Event()  # before the logs are read: what comes later wakes us
-            there = [(source, facts.containers[source.name]) for source in sources if source.name in facts.containers]
-            lines = [line for source, container in there for line in source.more(container)]
-            if lines:
-                lines.sort(key=_time)
-                yield b"".join(lines)
-            elif facts.finished:
-                return
-            else:
-                await _wait(engine, news)
+        with store.looking(woken):
+            while True:
+                facts, news = engine.facts, anyio.Event()  # before the logs are read: what comes later wakes us
+                async with store.turn:
+                    lines = _more(facts, sources)
+                if lines:
+                    yield b"".join(lines)
+                elif facts.finished:
+                    return
+                else:
+                    await news.wait()
+                    await store.gather()
     finally:
         for source in sources:
-            engine.node.unlisten(source.name, written)
+            engine.node.unlisten(source.name, woken)
             source.close()
 
 
-async def _wait(engine: Engine, news: anyio.Event) -> None:
-    """Wait until something was written, or has become of a container."""
-    async with anyio.create_task_group() as tasks:
-
-        async def changed() -> None:
-            await engine.change()
-            tasks.cancel_scope.cancel()
-
-        tasks.start_soon(changed)
-        await news.wait()
-        await anyio.sleep(TOGETHER)
-        tasks.cancel_scope.cancel()
+def _more(facts: Facts, sources: list[_Source]) -> list[bytes]:
+    there = [(source, facts.containers[source.name]) for source in sources if source.name in facts.containers]
+    return sorted((line for source, container in there for line in source.more(container)), key=_time)
 
 
 def _time(line: bytes) -> bytes:

@@ -81,22 +81,21 @@ async def _followed(store: Store, container: str, attempt: int, reader: Reader) 
             news.set()
 
     engine.node.listen(container, written)
-    store.looking.add(look)
     try:
-        while not reader.done:
-            runs = _runs(engine, container, attempt)  # before the log is read: all it will ever hold is then there
-            news = anyio.Event()
-            async with store.turn:
-                piece = reader.more()
-            if piece:
-                yield piece
-            elif reader.done or not runs:
-                return
-            else:
-                await news.wait()
-                await store.gather()
+        with store.looking(look):
+            while not reader.done:
+                runs = _runs(engine, container, attempt)  # before the log is read: all it will ever hold is then there
+                news = anyio.Event()
+                async with store.turn:
+                    piece = reader.more()
+                if piece:
+                    yield piece
+                elif reader.done or not runs:
+                    return
+                else:
+                    await news.wait()
+                    await store.gather()
     finally:
-        store.looking.discard(look)
         engine.node.unlisten(container, written)
         reader.close()
 

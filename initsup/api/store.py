@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 import anyio
@@ -66,14 +67,14 @@ class Store:
         self.turn = anyio.Lock()
         """Clients that wait for news are served one by one, each in a turn of the loop of its own, so that the pod's
         own work never waits for more than one of them."""
-        self.looking: set[Callable[[], None]] = set()
-        """What is called after each pass of the engine."""
+        self._looking: set[Callable[[], None]] = set()
         self._history: deque[Change] = deque(maxlen=HISTORY)
         self._oldest = self.version
         self._changed = anyio.Event()
         self._seen: list[tuple[Plan, Facts, float]] = []
         self._are_events_known = False
         self._watchers = 0
+        self._staying = 0
         self._over = anyio.Event()
         self._alone = anyio.Event()
         self._asked: object = None
@@ -126,12 +127,12 @@ class Store:
 
     async def gather(self) -> None:
         """Let more news come together: what brought them about goes on meanwhile, and comes first."""
-        with anyio.move_on_after(max(TOGETHER, EACH * (self._watchers + len(self.looking)))):
+        with anyio.move_on_after(max(TOGETHER, EACH * (self._watchers + len(self._looking)))):
             await self._over.wait()
 
     async def all_told(self) -> None:
-        """Wait until those who watch have been told the end."""
-        while self._watchers:
+        """Wait until those who stay have been told the end."""
+        while self._staying:
             await self._alone.wait()
 
     def happened(self, engine: Engine, notices: list[Notice]) -> None:
@@ -142,7 +143,7 @@ class Store:
         elif self._watchers:  # what that looks like is found out when it is told, for the pod's work goes on now
             self._seen.append((engine.plan, engine.facts, engine.now()))
             self._wake()
-        for look in tuple(self.looking):
+        for look in tuple(self._looking):
             look()
 
     def look_at(self, engine: Engine) -> float | None:
@@ -156,12 +157,37 @@ class Store:
         self._over.set()
         self._wake()
 
-    def watching(self, more: int) -> None:
-        """Somebody begins (1) or ends (-1) to watch."""
-        self._watchers += more
-        if not self._watchers:
-            self._alone.set()
-            self._alone = anyio.Event()
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Meanwhile somebody watches."""
+        self._watchers += 1
+        try:
+            with self.staying():
+                yield
+        finally:
+            self._watchers -= 1
+
+    @contextmanager
+    def looking(self, look: Callable[[], None]) -> Iterator[None]:
+        """Meanwhile this is called after each pass of the engine: somebody follows something else than objects."""
+        self._looking.add(look)
+        try:
+            with self.staying():
+                yield
+        finally:
+            self._looking.discard(look)
+
+    @contextmanager
+    def staying(self) -> Iterator[None]:
+        """Meanwhile somebody is told something, and the end waits for the last of it."""
+        self._staying += 1
+        try:
+            yield
+        finally:
+            self._staying -= 1
+            if not self._staying:
+                self._alone.set()
+                self._alone = anyio.Event()
 
     def refresh(self) -> None:
         """Look at what has become of the pod and its events."""

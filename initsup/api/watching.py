@@ -43,9 +43,8 @@ class Watch:
 
     async def lines(self) -> AsyncIterator[bytes]:
         """The lines, until the client has had enough, its time is up, or the pod is gone."""
-        self._store.watching(1)
         deadline = None if self._timeout is None else anyio.current_time() + self._timeout
-        try:
+        with self._store.watching():
             if self._replay:
                 async with self._store.turn:
                     begin = self._beginning()
@@ -62,8 +61,6 @@ class Watch:
                     yield news
                 elif self._store.closed or not await self._more(deadline):
                     return
-        finally:
-            self._store.watching(-1)
 
     async def _more(self, deadline: float | None) -> bool:
         """Wait for a change; whether there is time left."""
