@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from initsup.api import catalog, channels
-from initsup.api.exchange import Answer, Request, Stream, reply
+from initsup.api.exchange import Answer, Request, Stream, Upgrade, Wire, reply
 from initsup.api.failure import bad_request, no_route, not_allowed, not_found
 from initsup.api.guard import wants_page
 from initsup.api.negotiate import list_reply, one_reply
@@ -236,14 +236,27 @@ class Cluster:
 
         _only_streams(request)
         asked = remote.wanted(self._engine, request, command=True)
-        return channels.upgrade(request, asked, lambda session: remote.run_command(self._engine, asked, session))
+        return self._staying(
+            channels.upgrade(request, asked, lambda session: remote.run_command(self._engine, asked, session))
+        )
 
     async def _attach(self, target: Target, request: Request) -> Answer:
         from initsup.api import remote
 
         _only_streams(request)
         asked = remote.wanted(self._engine, request, command=False)
-        return channels.upgrade(request, asked, lambda session: remote.attach(self._engine, asked, session))
+        return self._staying(
+            channels.upgrade(request, asked, lambda session: remote.attach(self._engine, asked, session))
+        )
+
+    def _staying(self, session: Upgrade) -> Upgrade:
+        """A session that ends with its container, and of which the client is to hear how."""
+
+        async def talk(wire: Wire) -> None:
+            with self.store.staying():
+                await session.talk(wire)
+
+        return msgspec.structs.replace(session, talk=talk)
 
     async def _forward(self, target: Target, request: Request) -> Answer:
         from initsup.api import forward
