@@ -51,7 +51,7 @@ async def answer(store: Store, state_dir: str, request: Request) -> Answer:
         stream=asked.stream,
         follow=asked.follow,
     )
-    if asked.follow:
+    if asked.follow or request.method == "HEAD":  # of which nothing is read: what was opened would stay open
         return Stream(_followed(store, asked.container, attempt, reader), TEXT)
     first = reader.more()
     if reader.done or not first:

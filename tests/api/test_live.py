@@ -208,6 +208,13 @@ def test_head_is_answered_without_a_body(live: Live, path: str) -> None:
     assert (code // 100, body) in ((2, b""), (4, b""))
 
 
+def test_head_of_a_log_leaves_nothing_open(live: Live) -> None:
+    before = descriptors(live.process.pid)
+    for _ in range(10):
+        assert live.ask(f"{PODS}/live/log?container=app", "HEAD") == (200, "")
+    live.until(lambda: descriptors(live.process.pid) < before + 10)
+
+
 @pytest.mark.parametrize(
     "path",
     [
