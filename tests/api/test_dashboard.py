@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode, b64encode
-from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 
@@ -56,15 +55,6 @@ def test_every_element_that_is_looked_up_is_there() -> None:
 
 
 # -- what it asks -----------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    run = Live(tmp_path_factory.mktemp("live"))
-    run.until(lambda: run.ask("/readyz")[0] == 200)
-    yield run
-    assert run.stop() == 0
-    assert run.faults == ""
 
 
 pytestmark = pytest.mark.real

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,15 +13,6 @@ pytestmark = pytest.mark.real
 POD = "/api/v1/namespaces/default/pods/live"
 DEBUG = f"{POD}/ephemeralcontainers"
 STRATEGIC = "application/strategic-merge-patch+json"
-
-
-@pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    run = Live(tmp_path_factory.mktemp("ephemeral"))
-    run.until(lambda: run.ask("/readyz")[0] == 200)
-    yield run
-    assert run.stop() == 0
-    assert run.faults == ""
 
 
 def add(live: Live, *containers: dict[str, Any], query: str = "") -> tuple[int, Any]:

@@ -113,15 +113,6 @@ def test_a_client_that_comes_again_gets_what_it_has_missed(tmp_path: Path, write
 # -- on a pod that runs -----------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    run = Live(tmp_path_factory.mktemp("live"))
-    run.until(lambda: run.ask("/readyz")[0] == 200)
-    yield run
-    assert run.stop() == 0
-    assert run.faults == ""
-
-
 class Stream:
     """An answer that goes on."""
 

@@ -9,7 +9,6 @@ import socket
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +18,6 @@ from tests.api.live import Live, descriptors, exchange, send
 
 pytestmark = pytest.mark.real
 PODS = "/api/v1/namespaces/default/pods"
-
-
-@pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    run = Live(tmp_path_factory.mktemp("live"))
-    run.until(lambda: run.ask("/readyz")[0] == 200)
-    yield run
-    assert run.stop() == 0
-    assert run.faults == ""
 
 
 # -- nobody comes -----------------------------------------------------------------------------------------------------
