@@ -109,8 +109,7 @@ def attach(
 
     `joined` is given what to call with the columns and rows of our terminal, at first and whenever they change.
     """
-    request = {"verb": "attach", "container": container, "stdin": stdin}
-    _call_with(state_dir, request, pipes, lambda tell: joined(lambda w, h: tell({"Width": w, "Height": h})))
+    _call_with(state_dir, {"verb": "attach", "container": container, "stdin": stdin}, pipes, joined)
 
 
 def debug(
@@ -120,25 +119,23 @@ def debug(
     joined: Callable[[Callable[[int, int], None]], None] = lambda _: None,
 ) -> int:
     """Add an ephemeral container (v1 EphemeralContainer), stay with it as `attach` does, and return its exit code."""
-    request = {"verb": "debug", "container": container}
-    answer = _call_with(state_dir, request, pipes, lambda tell: joined(lambda w, h: tell({"Width": w, "Height": h})))
-    return int(answer["code"])
+    return int(_call_with(state_dir, {"verb": "debug", "container": container}, pipes, joined)["code"])
 
 
 def _call_with(
     state_dir: str,
     request: dict[str, Any],
     fds: tuple[int, int, int],
-    begun: Callable[[Callable[[dict[str, Any]], None]], None] = lambda _: None,
+    joined: Callable[[Callable[[int, int], None]], None] = lambda _: None,
 ) -> dict[str, Any]:
-    """Ask for something to be done with these descriptors, and wait until it is. `begun` may tell more meanwhile."""
+    """Ask for something to be done with these descriptors, and wait until it is. `joined` is that of `attach`."""
     try:
         connection = _socket(state_dir)
     except OSError as problem:
         raise InitsupError(f"no initsup is running in {state_dir} ({problem.strerror})") from None
     with connection, connection.makefile("rb") as stream:
         socket.send_fds(connection, [json.dumps(request).encode() + b"\n"], list(fds))
-        begun(lambda more: connection.sendall(json.dumps(more).encode() + b"\n"))
+        joined(lambda w, h: connection.sendall(json.dumps({"Width": w, "Height": h}).encode() + b"\n"))
         return _answer(stream)
 
 
