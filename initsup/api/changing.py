@@ -10,7 +10,7 @@ import msgspec
 
 from initsup.api import patch
 from initsup.api.applying import Managers
-from initsup.api.body import decoded, object_of
+from initsup.api.body import decoded, object_of, part
 from initsup.api.exchange import JSON, Request
 from initsup.api.failure import Failure, bad_request, conflict, invalid
 from initsup.api.negotiate import KINDS
@@ -94,6 +94,15 @@ def _check_same(resource: str, before: Object, after: Object) -> None:
         raise conflict(resource, name, why)
     if new.get("resourceVersion") not in (None, "", meta["resourceVersion"]):
         raise conflict(resource, name, _MODIFIED)
+
+
+def check_preconditions(resource: str, before: Object, options: Object) -> None:
+    """An object is deleted by one who means this one (meta/v1 DeleteOptions). Raises Failure."""
+    meta, wanted = before["metadata"], part(options, "preconditions")
+    for field, name in (("uid", "UID"), ("resourceVersion", "ResourceVersion")):
+        if wanted.get(field) not in (None, "", meta[field]):
+            why = f"Precondition failed: {name} in precondition: {wanted[field]}, in object meta: {meta[field]}"
+            raise conflict(resource, meta["name"], why)
 
 
 def read(kind: type[B], tree: Object, request: Request) -> B:

@@ -11,7 +11,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from initsup.api.body import object_of, part
-from initsup.api.changing import asked, not_valid, read, words
+from initsup.api.changing import asked, check_preconditions, not_valid, read, words
 from initsup.api.exchange import Reply, Request, reply
 from initsup.api.failure import bad_request, exists, forbidden, invalid
 from initsup.api.negotiate import KINDS, one_reply
@@ -69,10 +69,12 @@ def update(store: Store, resource: str, name: str, request: Request) -> Reply:
 
 
 def delete(store: Store, resource: str, name: str, request: Request) -> Reply:
-    """DELETE: a pod that has it goes on with what it has."""
+    """DELETE: a pod that has it goes on with what it has. Raises Failure."""
     before = store.get(resource, name)
     assert before is not None
-    if not (object_of(request).get("dryRun") or request.first("dryRun")):
+    options = object_of(request)
+    check_preconditions(resource, before, options)
+    if not (options.get("dryRun") or request.first("dryRun")):
         _keep(store, resource, name, None)
     details = {"name": name, "kind": resource, "uid": before["metadata"]["uid"]}
     return reply({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details})

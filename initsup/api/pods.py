@@ -9,9 +9,9 @@ import anyio
 import msgspec
 
 from initsup.api.body import object_of, part
-from initsup.api.changing import asked, not_valid, read, words
+from initsup.api.changing import asked, check_preconditions, not_valid, read, words
 from initsup.api.exchange import INT64, JSON, Reply, Request, reply
-from initsup.api.failure import bad_request, conflict, exists, forbidden, invalid
+from initsup.api.failure import bad_request, exists, forbidden, invalid
 from initsup.api.negotiate import one_reply
 from initsup.api.store import Store
 from initsup.core.change import FORBIDDEN, compare
@@ -34,7 +34,7 @@ async def delete(store: Store, name: str, request: Request) -> Reply:
         raise bad_request("gracePeriodSeconds must be a whole number")
     before = store.get("pods", name)
     assert before is not None
-    _check_preconditions(before, part(options, "preconditions"))
+    check_preconditions("pods", before, options)
     if options.get("dryRun") or request.first("dryRun"):
         return one_reply(request, "pods", before)
     engine = store.engine
@@ -45,14 +45,6 @@ async def delete(store: Store, name: str, request: Request) -> Reply:
         while engine.facts.deleted is None:
             await engine.change()
     return one_reply(request, "pods", store.get("pods", name) or before)
-
-
-def _check_preconditions(pod: Object, wanted: Any) -> None:
-    meta = pod["metadata"]
-    for field, name in (("uid", "UID"), ("resourceVersion", "ResourceVersion")):
-        if wanted.get(field) not in (None, "", meta[field]):
-            why = f"Precondition failed: {name} in precondition: {wanted[field]}, in object meta: {meta[field]}"
-            raise conflict("pods", meta["name"], why)
 
 
 def update(store: Store, name: str, request: Request) -> Reply:

@@ -119,6 +119,8 @@ def test_a_dry_run_changes_nothing(live: Live) -> None:
                      "field is immutable", id="its type"),
         pytest.param("PUT", f"{MAPS}/fixed", a_map("other"), 400, "does not match the name on", id="a new name"),
         pytest.param("DELETE", f"{MAPS}/none", None, 404, 'configmaps "none" not found', id="not there"),
+        pytest.param("DELETE", f"{MAPS}/settings", {"preconditions": {"uid": "x"}}, 409, "Precondition failed: UID in",
+                     id="another one"),
         pytest.param("DELETE", MAPS, None, 405, "does not allow this method", id="all of them"),
     ],
 )  # fmt: skip
