@@ -262,7 +262,9 @@ class Honcho(Peer):
     name = "honcho"
     program = "honcho"
     most = 100  # it forks a Python for each
-    cannot = frozenset({"init", "restart", "crash", "notice", "state", "log", "log50"})  # it restarts nothing
+    cannot = frozenset(
+        {"init", "restart", "crash", "notice", "state", "log", "log50", "orphans"}
+    )  # it restarts nothing
 
     @classmethod
     def version(cls) -> str:

@@ -11,7 +11,9 @@ from html import escape
 Results = dict[str, dict[str, list[float]]]
 """Figure → peer → one value for each round."""
 
-_BAR, _NAMES, _WIDTH = 16, 170, 420
+_COLUMNS, _GAP = 3, 14
+_BAR, _NAMES, _WIDTH = 16, 140, 170
+_PANEL = _NAMES + _WIDTH + 50
 _LOWER_IS_BETTER_BUT = ("MB/s",)
 
 
@@ -52,25 +54,35 @@ def table(results: Results, peers: list[str], goals: dict[str, float], floor: st
 
 
 def plot(results: Results, peers: list[str]) -> str:
-    """One group of bars for each figure, on a logarithmic scale, initsup's in another colour."""
-    parts: list[str] = []
-    top = 10
+    """A panel for each figure, in columns: a bar for each peer on a logarithmic scale, initsup's in another colour."""
+    columns: list[list[str]] = [[] for _ in range(_COLUMNS)]
+    tops = [_GAP] * _COLUMNS
     for figure, found in results.items():
         shown = [(peer, middle(found[peer])) for peer in peers if found.get(peer)]
-        least = min((value for _, value in shown if value > 0), default=1.0) / 2
-        most = max((value for _, value in shown), default=1.0)
-        better = "higher" if figure.endswith(_LOWER_IS_BETTER_BUT) else "lower"
-        parts.append(f'<text x="0" y="{top + 12}" font-weight="bold">{escape(figure)} ({better} is better)</text>')
-        top += 20
-        for peer, value in shown:
-            span = math.log(max(value, least) / least) / math.log(most / least) if most > least else 1.0
-            colour = "#1f77b4" if peer == "initsup" else "#bbbbbb" if peer.startswith("floor") else "#e0a060"
-            width = max(span * _WIDTH, 1.0)
-            parts.append(f'<text x="{_NAMES - 6}" y="{top + 12}" text-anchor="end">{escape(peer)}</text>')
-            parts.append(f'<rect x="{_NAMES}" y="{top + 2}" width="{width:.1f}" height="{_BAR - 4}" fill="{colour}"/>')
-            parts.append(f'<text x="{_NAMES + width + 4:.1f}" y="{top + 12}">{number(value)}</text>')
-            top += _BAR
-        top += 14
-    size = f'width="{_NAMES + _WIDTH + 80}" height="{top}"'
+        column = tops.index(min(tops))
+        columns[column].append(f'<g transform="translate(0 {tops[column]})">{_panel(figure, shown)}</g>')
+        tops[column] += _BAR * (len(shown) + 1) + _GAP
+    size = f'width="{_COLUMNS * _PANEL}" height="{max(tops)}"'
+    groups = [
+        f'<g transform="translate({index * _PANEL} 0)">\n' + "\n".join(panels) + "\n</g>\n"
+        for index, panels in enumerate(columns)
+    ]
+    ground = '<rect width="100%" height="100%" fill="#ffffff"/>\n'  # whatever the page around it has
     style = 'font-family="sans-serif" font-size="11"'
-    return f'<svg xmlns="http://www.w3.org/2000/svg" {size} {style}>\n' + "\n".join(parts) + "\n</svg>\n"
+    return f'<svg xmlns="http://www.w3.org/2000/svg" {size} {style}>\n{ground}' + "".join(groups) + "</svg>\n"
+
+
+def _panel(figure: str, shown: list[tuple[str, float]]) -> str:
+    least = min((value for _, value in shown if value > 0), default=1.0) / 2
+    most = max((value for _, value in shown), default=1.0)
+    better = "higher" if figure.endswith(_LOWER_IS_BETTER_BUT) else "lower"
+    parts = [f'<text x="{_GAP}" y="12"><tspan font-weight="bold">{escape(figure)}</tspan> ({better} is better)</text>']
+    for line, (peer, value) in enumerate(shown, 1):
+        span = math.log(max(value, least) / least) / math.log(most / least) if most > least else 1.0
+        colour = "#1f77b4" if peer == "initsup" else "#bbbbbb" if peer.startswith("floor") else "#e0a060"
+        width = max(span * _WIDTH, 1.0)
+        parts.append(f'<text x="{_NAMES - 6}" y="{line * _BAR + 12}" text-anchor="end">{escape(peer)}</text>')
+        bar = f'x="{_NAMES}" y="{line * _BAR + 2}" width="{width:.1f}" height="{_BAR - 4}"'
+        parts.append(f'<rect {bar} fill="{colour}"/>')
+        parts.append(f'<text x="{_NAMES + width + 4:.1f}" y="{line * _BAR + 12}">{number(value)}</text>')
+    return "".join(parts)

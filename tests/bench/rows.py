@@ -15,6 +15,7 @@ from tests.bench.supervised import ENDED, STARTED, SUPERVISOR, Supervised
 
 Figures = dict[str, float]
 MIB = 2**20
+AS_PID_1 = ("unshare", *(() if os.geteuid() == 0 else ("--user", "--map-root-user")), "--pid", "--fork", "--mount-proc")
 
 
 def cold(peer: type[Peer], work: Path) -> Figures:
@@ -92,6 +93,22 @@ def idle(peer: type[Peer], work: Path) -> Figures:
         }
 
 
+def orphans(count: int) -> Callable[[type[Peer], Path], Figures]:
+    """As PID 1: a service leaves so many orphans, which end at once; the time from the last one to the last zombie."""
+
+    def measure(peer: type[Peer], work: Path) -> Figures:
+        with Supervised(peer, work, [f"orphans {count}"], under=AS_PID_1) as run:
+            run.wait_for(1, ENDED, 120.0)
+            (init,) = _children(run.process.pid)
+            made = next(stamp.at for stamp in run.stamps() if stamp.what == ENDED)
+            while any(_is_zombie(pid) for pid in _children(init)):
+                if time.monotonic() > made + 10:
+                    raise TimeoutError("the end of the last zombie")
+            return {f"{count} orphans, the last zombie gone, ms": 1e3 * (time.monotonic() - made)}
+
+    return measure
+
+
 def log(writers: int, mib: int) -> Callable[[type[Peer], Path], Figures]:
     """Writers of lines of 100 bytes: how fast these get to the log files, at what price, and whether any is lost."""
 
@@ -166,6 +183,17 @@ def _until(run: Supervised, holds: Callable[[int], bool]) -> int:
     raise TimeoutError("the state")
 
 
+def _children(pid: int) -> list[int]:
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def _is_zombie(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return False
+
+
 def _timed(what: Callable[[], object]) -> float:
     began = time.monotonic()
     what()
@@ -200,6 +228,7 @@ ROWS = {
     "notice": Row(notice, rounds=2),
     "idle": Row(idle, 1, rounds=1),
     "commands": Row(commands),
+    "orphans": Row(orphans(20_000)),
     "log": Row(log(1, 256)),
     "log50": Row(log(50, 10), 50, rounds=2),
 }
@@ -208,5 +237,6 @@ GOALS = {
     "SIGKILL until the state shows it, ms": 1.2, "stop 1000, ms": 110, "stop 100, ms": 45, "1: PSS MiB": 15,
     "100: PSS MiB": 17, "1000: PSS MiB": 22, "idle, CPU ms a minute": 0, "idle, wake-ups a minute": 0,
     "state of 1000, ms": 4, "state of 100 as a command, ms": 48, "health as a command, ms": 30,
+    "20000 orphans, the last zombie gone, ms": 3,
 }  # fmt: skip
 """What initsup is to stay below."""

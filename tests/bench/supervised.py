@@ -31,8 +31,19 @@ class Stamp:
 class Supervised:
     """A context in which a peer runs."""
 
-    def __init__(self, peer: type[Peer], work: Path, modes: list[str], *, steps: int = 0, logged: bool = False) -> None:
-        """`modes`: what each service does, in the words of child.c; the first `steps` are those that end."""
+    def __init__(
+        self,
+        peer: type[Peer],
+        work: Path,
+        modes: list[str],
+        *,
+        steps: int = 0,
+        logged: bool = False,
+        under: tuple[str, ...] = (),
+    ) -> None:
+        """`modes`: what each service does, in the words of child.c; the first `steps` are those that end. `under`: the
+        words before the supervisor's own.
+        """
         self.place = work / peer.name.replace(": ", "-").replace(" + ", "-")
         shutil.rmtree(self.place, ignore_errors=True)
         self.place.mkdir()
@@ -47,7 +58,7 @@ class Supervised:
             for index, (name, mode) in enumerate(zip(self.names, modes, strict=True))
         ]
         self.peer = peer(self.place)
-        command = [str(self.child), str(self._stamps), str(SUPERVISOR), "exec", *self.peer.command(services)]
+        command = [str(self.child), str(self._stamps), str(SUPERVISOR), "exec", *under, *self.peer.command(services)]
         environment = {name: text for name, text in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
         self.process = subprocess.Popen(
             command, cwd=self.place, env=environment, start_new_session=True,
