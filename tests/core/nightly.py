@@ -1,18 +1,15 @@
 """The laws for a night: random pods with random histories until so many events have been simulated.
 
-    python -m tests.core.nightly [EVENTS] [SEED]
-
-Ten million events, unless said otherwise, and another seed each time, which is printed first: with it the same
-histories come again. Each history is checked as `test_laws` does, and goes once more through a real journal: what
-`Replay` tells of the file must be the facts that there were. The first one that breaks a law is printed as the
-simplest that does.
+Another seed is taken each time and printed first: with it the same histories come again. Each history is checked as
+`test_laws` does, and goes once more through a real journal: what `Replay` tells of the file must be the facts that
+there were. The first one that breaks a law is printed as the simplest that does.
 """
 
 from __future__ import annotations
 
+import argparse
 import gc
 import os
-import sys
 import tempfile
 import time
 
@@ -75,5 +72,8 @@ def main(events: int, first: int) -> None:
 
 
 if __name__ == "__main__":
-    words = [int(word.replace("_", "")) for word in sys.argv[1:]]
-    main(words[0] if words else EVENTS, words[1] if len(words) > 1 else int.from_bytes(os.urandom(4), "big"))
+    parser = argparse.ArgumentParser(prog="python -m tests.core.nightly", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("events", nargs="?", type=int, default=EVENTS, help="how many (default: %(default)s)")
+    parser.add_argument("seed", nargs="?", type=int, default=int.from_bytes(os.urandom(4), "big"))
+    arguments = parser.parse_args()
+    main(arguments.events, arguments.seed)
