@@ -113,7 +113,8 @@ def test_the_first_container_starts_before_anything_is_imported_that_it_does_not
     spec = {"restartPolicy": "Never", "containers": containers}
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x"}, "spec": spec}
     (tmp_path / "pod.json").write_text(json.dumps(pod))
-    command = [sys.executable, "-I", "-S", "-c", f"import sys; sys.path[:0] = {sys.path!r}\n{STARTS}"]
+    (tmp_path / "starts.py").write_text(f"import sys; sys.path[:0] = {sys.path!r}\n{STARTS}")
+    command = [sys.executable, "-I", "-S", str(tmp_path / "starts.py")]
     arguments = ["run", str(tmp_path / "pod.json"), "--state-dir", str(tmp_path / "state")]
     done = subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import io
 import json
 import os
 import shutil
@@ -53,12 +52,12 @@ def device(name: str, kind: bytes, major: int, minor: int) -> Entry:
 
 
 def layer(*entries: Entry) -> bytes:
-    """A tar file."""
-    file = io.BytesIO()
-    with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as tar:
-        for member, data in entries:
-            tar.addfile(member, io.BytesIO(data) if data else None)
-    return file.getvalue()
+    """A tar file. A member's size need not be that of its data, which `TarFile.addfile` would not have."""
+    file = b""
+    for member, data in entries:
+        file += member.tobuf(tarfile.PAX_FORMAT) + data + bytes(-len(data) % tarfile.BLOCKSIZE)
+    end = file + bytes(2 * tarfile.BLOCKSIZE)
+    return end + bytes(-len(end) % tarfile.RECORDSIZE)
 
 
 def zstd(data: bytes) -> bytes:
