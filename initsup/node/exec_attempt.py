@@ -18,7 +18,7 @@ LIMIT = 10 * 1024
 _LARGEST_PIPE = 1024 * 1024
 """Bytes, for an unprivileged process (pipe(7), /proc/sys/fs/pipe-max-size)."""
 
-_PAUSE = 0.005
+PAUSE = 0.005
 """Seconds between two looks at a stream of which enough is kept: 200 MB/s for 4 % of a CPU instead of all of it."""
 
 _scratch = memoryview(bytearray(_LARGEST_PIPE))
@@ -111,7 +111,7 @@ class _Pipe:
             self._stop()
         elif len(self._kept) == LIMIT:
             self._stop()
-            self._pause = asyncio.get_running_loop().call_later(_PAUSE, self._resume)
+            self._pause = asyncio.get_running_loop().call_later(PAUSE, self._resume)
 
     def _read(self) -> None:
         """Read all that is in the pipe, and keep what there is room for."""
