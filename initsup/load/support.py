@@ -146,7 +146,7 @@ Container
 = startupProbe: A check that must succeed once before the others begin; its failure kills the container.
 = lifecycle: Hooks after the start and before the stop, and the stop signal.
 ~ terminationMessagePath: The file whose content becomes the message of the container's end. | where mounts are not
-    permitted, containers with the same path share it
+    permitted, containers with the same path share it, also those of different pods
 = terminationMessagePolicy: File, or FallbackToLogsOnError: the end of the log if the file is empty and the container
     failed.
 - imagePullPolicy: When the image is pulled. | no image is pulled

@@ -29,7 +29,7 @@ class Bind(msgspec.Struct, frozen=True):
     `sub` is a path below `source` that must not lead out of it. `directory` says which of the two it is, `identity` are
     the device and the number of what was there when the plan was made.
     `read_only`: the mount itself is, and with `recursive` all mounts below it as well. `propagation` is Kubernetes'
-    word. `what` names it in messages: `volume "x"`, or one of the two constants.
+    word. `what` names it in messages: `volume "x"`, or one of the two constants. `volume` is that name.
     """
 
     what: str
@@ -42,6 +42,7 @@ class Bind(msgspec.Struct, frozen=True):
     recursive: bool = False
     programs: bool = True
     propagation: str = "None"
+    volume: str = ""
 
 
 def by_depth(binds: list[Bind]) -> list[Bind]:
@@ -89,6 +90,7 @@ def _of_volume(container: Container, mount: VolumeMount, volumes: Volumes, varia
         recursive=mount.recursive_read_only in ("Enabled", "IfPossible"),
         programs=volume.image is None,
         propagation=mount.mount_propagation or "None",
+        volume=volume.name,
     )
 
 

@@ -2,29 +2,37 @@
 
 A link is seen by everybody, so two containers cannot have different things at one path, and nothing can be made
 read-only. `problems` says what cannot be kept; a container that asks for it is not started unless the settings say
-`bestEffort`. What was at the path before is moved aside and comes back at the end.
+`bestEffort`. What was at the path before is moved aside and comes back at the end. Where another pod has a link or
+mounts, the container is not started (`neighbours`).
 
-Containers with the same terminationMessagePath, the default one mostly, share the file there: what is in it is taken
-for the message of the first that ends, as programs write it when they end.
+Containers with the same terminationMessagePath, the default one mostly, share the file there, also with those of other
+pods without mounts: what is in it is taken for the message of the first that ends, as programs write it when they end.
+It is a file and no link, so that it is a mount point for pods that have mounts.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import posixpath
 
 import msgspec
 
-from initsup.node import termination
+from initsup.node import neighbours, termination
 from initsup.node.aside import put_back, set_aside
 from initsup.node.binds import HOSTS_FILE, TERMINATION_LOG, Bind
 from initsup.node.env import CONFIG_ERROR
 from initsup.node.failures import CannotCreate
+from initsup.node.handover import Parcel
 from initsup.node.identity import may
+from initsup.node.mount_points import MountPoints
+from initsup.node.mountinfo import is_below
 from initsup.node.volumes import Volumes, is_read_only
 from initsup.spec.manifest import Manifest
 from initsup.spec.pod import Container, PodSpec
 
+_OF_HOST = ".host"
+"""A directory beside the volumes; no volume has such a name."""
 _NEED = "needs mounts, which are not permitted here"
 ARCHIVE_NEEDS_MOUNTS = f"to leave the files of an archive as they are {_NEED}"
 
@@ -90,28 +98,32 @@ def _collisions(spec: PodSpec) -> list[str]:
 
 
 class KeptLinks(msgspec.Struct, frozen=True):
-    """Links as they are handed over: path → where it leads, and the directories that were made for them."""
+    """Links as they are handed over: path → where it leads, the directories that were made for them, a descriptor."""
 
     made: dict[str, str]
     parents: list[str]
+    held: int = -1
 
 
 class Links:
-    """The links of one pod."""
+    """The links of one pod. `points` are its mount points."""
 
-    def __init__(self, manifest: Manifest, volumes: Volumes) -> None:
+    def __init__(self, manifest: Manifest, volumes: Volumes, points: MountPoints) -> None:
         self._manifest = manifest
         self._volumes = volumes
+        self._points = points
         self._made: dict[str, str] = {}
         self._parents: list[str] = []
+        self._held = -1
+        """The lock that says that the links are in use; -1: there is none yet."""
 
-    def handed_over(self) -> KeptLinks:
+    def handed_over(self, parcel: Parcel) -> KeptLinks:
         """What a successor needs to know."""
-        return KeptLinks(self._made, self._parents)
+        return KeptLinks(self._made, self._parents, parcel.keep(self._held))
 
     def resume(self, kept: KeptLinks) -> None:
         """Go on with what was handed over."""
-        self._made, self._parents = dict(kept.made), list(kept.parents)
+        self._made, self._parents, self._held = dict(kept.made), list(kept.parents), kept.held
 
     def provide(self, container: Container, binds: list[Bind], root: str | None) -> str | None:
         """Have a link for each; the container's termination log, if there is one.
@@ -125,10 +137,10 @@ class Links:
             if root is not None or bind.what == HOSTS_FILE:
                 continue
             if bind.what == TERMINATION_LOG:
-                log = self._provide_log(container, bind)
+                log = self._provide_log(bind.target)
                 continue
             try:
-                self._provide(bind.target, f"{bind.source}/{bind.sub}".rstrip("/"))
+                self._provide(bind)
             except OSError as error:
                 if self._manifest.settings.best_effort and _closed(bind.target):
                     continue  # `problems` has named it
@@ -137,39 +149,60 @@ class Links:
                 raise CannotCreate(CONFIG_ERROR, message) from None
         return log
 
-    def _provide_log(self, container: Container, bind: Bind) -> str | None:
-        """Not worth failing for: where another file is mounted there, it is somebody else's."""
-        path = (
-            bind.source
-            if self._is_alone(container)
-            else f"{os.path.dirname(bind.source)}/{bind.target.replace('/', '!')}"
-        )
+    def _provide_log(self, path: str) -> str | None:
+        """Not worth failing for: where another file is mounted or in use, it is somebody else's."""
         try:
-            if path != bind.source and path not in self._made.values():
-                termination.renew(path)
-            self._provide(bind.target, path)
+            if os.path.lexists(path) and not self._points.is_ours(path):
+                self._make_free(path)
+        except neighbours.InUse:  # by its own kind, if it is empty: not everybody can see the mark
+            if os.path.getsize(path):
+                return None
+        except OSError:
+            return None
+        try:
+            if not self._points.provide(path, directory=False):
+                return None
+            termination.open_to_all(path)
         except OSError:
             return None
         return path
 
-    def _is_alone(self, container: Container) -> bool:
-        """Whether no other container has the same terminationMessagePath."""
-        spec = self._manifest.pod.spec
-        path = container.termination_message_path
-        return sum(other.termination_message_path == path for other in (*spec.init_containers, *spec.containers)) == 1
-
-    def _provide(self, path: str, wanted: str) -> None:
+    def _provide(self, bind: Bind) -> None:
+        path, wanted = bind.target, f"{self._place(bind)}/{bind.sub}".rstrip("/")
         if (other := self._made.get(path)) == wanted:
             return
         if other is not None:
             raise OSError(0, f"without mounts it can lead to one place only, and that is {other}")
+        self._make_free(path)
         self._make_parents(os.path.dirname(path))
-        if os.path.islink(path) and (os.readlink(path) == wanted or not os.path.exists(path)):
-            os.unlink(path)  # of a run that was killed
-        elif os.path.lexists(path):
-            set_aside(path)
         os.symlink(wanted, path)
         self._made[path] = wanted
+
+    def _place(self, bind: Bind) -> str:
+        """Where the volume is in the volumes directory: links lead there, so that others know whose they are."""
+        inside = self._volumes.space.inside
+        if self._held == -1:
+            self._held = neighbours.hold(inside)
+        if is_below(bind.source, inside):
+            return bind.source
+        place = f"{inside}/{_OF_HOST}/{bind.volume}"
+        if not os.path.lexists(place):
+            os.makedirs(os.path.dirname(place), mode=0o711, exist_ok=True)
+            os.symlink(bind.source, place)
+        return place
+
+    def _make_free(self, path: str) -> None:
+        """Raises OSError."""
+        if other := neighbours.owner(path, self._volumes.space.inside):
+            raise OSError(errno.EBUSY, f"the pod in {other} has a link there")
+        if os.path.islink(path) and (not os.path.exists(path) or self._is_own(path)):
+            os.unlink(path)  # of a run that was killed
+        elif os.path.lexists(path):
+            with neighbours.unmounted(path):
+                set_aside(path)
+
+    def _is_own(self, path: str) -> bool:
+        return is_below(os.readlink(path), self._volumes.space.inside)
 
     def _make_parents(self, path: str) -> None:
         if not os.path.isdir(path):
@@ -194,4 +227,7 @@ class Links:
                 pass
         self._made.clear()
         self._parents.clear()
+        if self._held != -1:
+            os.close(self._held)
+            self._held = -1
         return failed

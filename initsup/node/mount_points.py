@@ -2,8 +2,9 @@
 
 A missing directory (or empty file) is made on the host, as container runtimes make it in the image: that way all around
 it stays what it is. It is taken away again at the end, if it is still empty and nobody else uses it. That matters, as
-removing a directory takes along what is mounted on it in other namespaces: whoever uses one that could be removed holds
-a shared lock on it, and it is removed under an exclusive one. Who made it may be gone by then, so it carries a mark.
+removing a directory takes along what is mounted on it in other namespaces, and so does moving it away: whoever uses one
+holds a shared lock on it, and it is removed under an exclusive one. Who made it may be gone by then, so it carries a
+mark.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ import stat
 
 import msgspec
 
+from initsup.node.aside import put_back
 from initsup.node.cover import REFUSALS
 from initsup.node.handover import Parcel
+from initsup.node.neighbours import owner
 
 _TRIES = 100
 
@@ -52,6 +55,8 @@ class MountPoints:
         """See to it that `path` exists; False when it does not and may not be made. Raises OSError."""
         if path in self._known:
             return True
+        if other := owner(path):
+            raise OSError(errno.EBUSY, f"the pod in {other} has a link there", path)
         place = os.path.realpath(path)
         for _ in range(_TRIES):
             if self._hold(place):
@@ -68,17 +73,19 @@ class MountPoints:
         raise OSError(errno.EBUSY, "others keep making and removing it", place)
 
     def _hold(self, place: str) -> bool:
-        """Whether it exists. If it is empty, others are kept from removing it."""
+        """Whether it exists. Others are kept from removing it, or moving it away."""
         try:
             fd = os.open(place, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except FileNotFoundError:
             return False
         except OSError:  # unreadable for us: nothing that we have made
             return os.path.exists(place)
-        if not _is_empty(fd):
+        try:
+            # Waits only while another pod removes it; what is not empty may be locked by somebody else for long.
+            fcntl.flock(fd, fcntl.LOCK_SH if _is_empty(fd) else fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
             os.close(fd)
             return True
-        fcntl.flock(fd, fcntl.LOCK_SH)  # waits only while another pod removes it
         if _is_at(fd, place):
             self._held[place] = fd
             return True
@@ -102,11 +109,14 @@ class MountPoints:
             pass
 
     def remove(self) -> None:
-        """Take away what was made for pods, is empty and not used by others, and directories that were made for it."""
+        """Take away what was made for pods, is empty and not used by others, and directories that were made for it.
+
+        What was set aside for it (`links`) comes back.
+        """
         for place, fd in self._held.items():
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if self._is_ours(place) and _is_empty(fd) and _is_at(fd, place):
+                if self.is_ours(place) and _is_empty(fd) and _is_at(fd, place):
                     self._remove(place, stat.S_ISDIR(os.fstat(fd).st_mode))
             except OSError:  # somebody uses it, or one of those above
                 pass
@@ -117,10 +127,12 @@ class MountPoints:
 
     def _remove(self, place: str, directory: bool) -> None:
         (os.rmdir if directory else os.unlink)(place)
-        while self._is_ours(place := os.path.dirname(place)):
+        put_back(place)
+        while self.is_ours(place := os.path.dirname(place)):
             os.rmdir(place)
 
-    def _is_ours(self, place: str) -> bool:
+    def is_ours(self, place: str) -> bool:
+        """Whether it was made for a pod, and not by anybody else."""
         if place in self._made:
             return True
         try:

@@ -83,7 +83,7 @@ class Mounts:
         self._volumes = volumes
         self._state = os.path.abspath(state)
         self._points = MountPoints()
-        self._links = Links(manifest, volumes)
+        self._links = Links(manifest, volumes, self._points)
         self._made: dict[str, _Made] = {}
         self._covered: set[str] = set()
         self._has_hosts = False
@@ -95,7 +95,7 @@ class Mounts:
                 made.namespaces.handed_over(parcel)
         return KeptMounts(
             points=self._points.handed_over(parcel),
-            links=self._links.handed_over(),
+            links=self._links.handed_over(parcel),
             made=self._made,
             covered=tuple(self._covered),
             has_hosts=self._has_hosts,

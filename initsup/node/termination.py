@@ -13,7 +13,16 @@ def renew(path: str) -> None:
 
     It stays the same file, since a mount of it shows the file and not its name.
     """
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, _MODE)
+    _open_to_all(path, os.O_CREAT | os.O_TRUNC)
+
+
+def open_to_all(path: str) -> None:
+    """Open a file that is there to every user, and leave what is in it. Raises OSError."""
+    _open_to_all(path, 0)
+
+
+def _open_to_all(path: str, flags: int) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | flags, _MODE)
     try:
         os.fchmod(fd, _MODE)
     finally:

@@ -270,8 +270,8 @@ def test_one_path_leads_to_one_volume(linked: Any, tmp_path: Path) -> None:
 
 
 def test_a_termination_log_of_its_own(linked: Any, tmp_path: Path) -> None:
-    own = str(tmp_path / "last-words")
-    world = linked(container(name="a"), container(name="c", termination_message_path=own))
+    first, own = str(tmp_path / "first"), str(tmp_path / "last-words")
+    world = linked(*(container(name=n, termination_message_path=path) for n, path in (("a", first), ("c", own))))
     for name in ("a", "c"):
         world.view(name)
     world.sh(f"echo bye > {own}", "c")

@@ -1,0 +1,79 @@
+"""Other pods of this host that want something at the same path.
+
+Who mounts something on the host's own file system holds a shared lock on what is there (`mount_points`), who has links
+an exclusive one on the volumes directory that they lead to (`links`). Locks are flock(2)'s: they end with their
+process, so that a pod that was killed is in nobody's way.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class InUse(OSError):
+    """Another pod has mounted something there, or has its containers' termination messages there."""
+
+
+def hold(volumes: str) -> int:
+    """Let others know that the links to this volumes directory are in use; a descriptor to be kept. Raises OSError."""
+    fd = os.open(volumes, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(fd)
+        raise
+    return fd
+
+
+def owner(path: str, own: str = "") -> str:
+    """The state directory of a pod that lives and has a link at `path`, or above it; empty: there is none.
+
+    `own` is the volumes directory of who asks.
+    """
+    while path != "/":
+        if os.path.islink(path):
+            state, below, _ = os.readlink(path).partition("/volumes/")
+            if below and f"{state}/volumes" != own and _is_held(f"{state}/volumes"):
+                return state
+        path = os.path.dirname(path)
+    return ""
+
+
+def _is_held(volumes: str) -> bool:
+    try:
+        fd = os.open(volumes, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(fd)
+    return False
+
+
+@contextmanager
+def unmounted(path: str) -> Iterator[None]:
+    """As long as `path` is moved away: another pod must not have mounted anything there, its containers would lose it.
+
+    Raises OSError.
+    """
+    fd = -1
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(fd)
+        raise InUse(errno.EBUSY, "another pod has mounted something there") from None
+    except OSError:  # a link, or nothing for us to read, or a file system without locks
+        pass
+    try:
+        yield
+    finally:
+        if fd != -1:
+            os.close(fd)
