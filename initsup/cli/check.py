@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from initsup.cli.arguments import add_overrides, overrides
-from initsup.errors import InvalidManifest, UsageError
+from initsup.errors import InitsupError, InvalidManifest, UsageError
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -75,13 +75,19 @@ def _check(args: Namespace) -> int:
 
 
 def lacking(args: Namespace, manifest: Manifest) -> list[Problem]:
-    """The promises that this place cannot keep. Raises InvalidManifest if there are any, but for best effort."""
+    """The promises that this place cannot keep. Raises InvalidManifest if there are any, but for best effort.
+
+    Raises InitsupError when that cannot be told.
+    """
     from initsup.api.files import places
     from initsup.load.read import located
     from initsup.node.promises import broken
     from initsup.node.survey import way_of_volumes
 
-    found = broken(manifest, way_of_volumes(places(), manifest.settings.volumes.mode)[0])
+    try:
+        found = broken(manifest, lambda: way_of_volumes(places(), manifest.settings.volumes.mode))
+    except OSError as problem:
+        raise InitsupError(f"cannot try out whether mounts are permitted: {problem}") from None
     if found and not manifest.settings.best_effort:
         raise InvalidManifest(located(found, args.files, overrides(args)))
     return found

@@ -45,6 +45,11 @@ class Bind(msgspec.Struct, frozen=True):
     volume: str = ""
 
 
+def absolute(path: str) -> str:
+    """A path in a container as it is meant: one that is relative starts at its root, too."""
+    return posixpath.normpath("/" + path.lstrip("/"))
+
+
 def by_depth(binds: list[Bind]) -> list[Bind]:
     """In an order in which no mount hides one that was made before it."""
     return sorted(binds, key=lambda bind: bind.target.count("/") if bind.target != "/" else 0)
@@ -72,7 +77,7 @@ def _of_volume(container: Container, mount: VolumeMount, volumes: Volumes, varia
             CONFIG_ERROR, f"cannot find volume {quote(mount.name)} to mount into container {quote(container.name)}"
         )
     what = f"volume {quote(mount.name)}"
-    target = posixpath.normpath("/" + mount.mount_path.lstrip("/"))
+    target = absolute(mount.mount_path)
     if target == "/" or is_below(target, "/proc"):
         raise CannotCreate(
             "RunContainerError", f"error mounting {what} at {quote(target)}: nothing can be mounted there"

@@ -476,20 +476,8 @@ class Boxes:
         self._pod_cgroups().discard(cgroup)
 
     def broken_promises(self, asked: Manifest) -> list[Problem]:
-        """What a pod asks for and this place cannot give. The volumes' place is only opened if that matters."""
-        spec = asked.pod.spec
-        needs_mounts = (
-            spec.volumes
-            or spec.host_aliases
-            or spec.share_process_namespace is False
-            or any(one.archive or one.rootfs for one in asked.settings.images.values())
-            or any(
-                one.security_context
-                and (one.security_context.read_only_root_filesystem or one.security_context.proc_mount)
-                for one in (*spec.init_containers, *spec.containers)
-            )
-        )
-        return broken(asked, self.volumes.space.way if needs_mounts else None)
+        """What a pod asks for and this place cannot give. Raises CannotMount when that cannot be told."""
+        return broken(asked, lambda: (self.volumes.space.way, self.volumes.space.refusal))
 
     def not_enforced(self) -> list[str]:
         """Limits of the manifest that do not hold here, each with the reason."""

@@ -1,4 +1,4 @@
-"""What the program stands on: open descriptors, /proc and /dev/null. Looked at before anything else is done."""
+"""What the program stands on: open descriptors, /proc and /dev/null, and where it may make files."""
 
 from __future__ import annotations
 
@@ -51,3 +51,11 @@ def require() -> None:
     """Raises InitsupError when no pod can run here."""
     if why := lacking():
         raise InitsupError(why)
+
+
+def closed(path: str) -> str:
+    """The directory, or what is in the place of one, that keeps us from making an absolute `path`; empty: we can."""
+    place = os.path.dirname(path)
+    while not os.path.lexists(place):
+        place = os.path.dirname(place)
+    return "" if os.path.isdir(place) and os.access(place, os.W_OK | os.X_OK) else place

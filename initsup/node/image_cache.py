@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from initsup.node.beneath import remove_tree
+from initsup.node.ground import closed
 from initsup.spec.settings import split_archive
 
 _ID = re.compile(r"[a-f0-9]{64}")
@@ -33,13 +34,8 @@ def default_directory() -> str:
         return "/var/cache/initsup/images"
     base = os.environ.get("XDG_CACHE_HOME", "")
     place = base if base.startswith("/") else os.path.expanduser("~/.cache")
-    return f"{place}/initsup/images" if _can_be_made(place) else f"/var/tmp/initsup-images-{os.geteuid()}"
-
-
-def _can_be_made(path: str) -> bool:
-    while path and not os.path.isdir(path):
-        path = os.path.dirname(path)
-    return bool(path) and os.access(path, os.W_OK)
+    directory = f"{place}/initsup/images"
+    return directory if place.startswith("/") and not closed(directory) else f"/var/tmp/initsup-images-{os.geteuid()}"
 
 
 class Cache:

@@ -14,22 +14,22 @@ from __future__ import annotations
 
 import errno
 import os
-import posixpath
 
 import msgspec
 
 from initsup.node import neighbours, termination
 from initsup.node.aside import put_back, set_aside
-from initsup.node.binds import HOSTS_FILE, TERMINATION_LOG, Bind
+from initsup.node.binds import HOSTS_FILE, TERMINATION_LOG, Bind, absolute
 from initsup.node.env import CONFIG_ERROR
 from initsup.node.failures import CannotCreate
+from initsup.node.ground import closed
 from initsup.node.handover import Parcel
 from initsup.node.identity import may
 from initsup.node.mount_points import MountPoints
 from initsup.node.mountinfo import is_below
 from initsup.node.volumes import Volumes, is_read_only
 from initsup.spec.manifest import Manifest
-from initsup.spec.pod import Container, PodSpec
+from initsup.spec.pod import Container, PodSpec, containers
 
 _OF_HOST = ".host"
 """A directory beside the volumes; no volume has such a name."""
@@ -41,9 +41,8 @@ def problems(manifest: Manifest) -> list[str]:
     """What the pod asks for that links cannot give, each as a line with the field it is about."""
     spec = manifest.pod.spec
     found = [f"spec.hostAliases: {_NEED}"] if spec.host_aliases else []
-    for field, containers in (("initContainers", spec.init_containers), ("containers", spec.containers)):
-        for index, container in enumerate(containers):
-            found += [f"spec.{field}[{index}].{text}" for text in _problems(manifest, container)]
+    for path, container in containers(spec):
+        found += [f"{path}.{text}" for text in _problems(manifest, container)]
     return found + _collisions(spec)
 
 
@@ -63,7 +62,7 @@ def _problems(manifest: Manifest, container: Container) -> list[str]:
         found.append(f"image: {ARCHIVE_NEEDS_MOUNTS}")
     kinds = {volume.name: volume for volume in manifest.pod.spec.volumes}
     for index, mount in enumerate(container.volume_mounts):
-        if (image is None or not image.rootfs) and (place := _closed(mount.mount_path)):
+        if (image is None or not image.rootfs) and (place := closed(absolute(mount.mount_path))):
             found.append(f"volumeMounts[{index}].mountPath: {place} cannot be written, and another way {_NEED}")
         volume = kinds.get(mount.name)
         if volume is not None and volume.image is not None:
@@ -73,21 +72,13 @@ def _problems(manifest: Manifest, container: Container) -> list[str]:
     return found
 
 
-def _closed(path: str) -> str:
-    """The directory in which a link at `path` cannot be made, or what leads to it; empty: it can be."""
-    place = os.path.dirname(posixpath.normpath("/" + path.lstrip("/")))
-    while not os.path.isdir(place):
-        place = os.path.dirname(place)
-    return "" if os.access(place, os.W_OK | os.X_OK) else place
-
-
 def _collisions(spec: PodSpec) -> list[str]:
     """Paths at which containers want different things."""
     found = []
     first: dict[str, tuple[str, str, str]] = {}
-    for container in (*spec.init_containers, *spec.containers):
+    for _, container in containers(spec):
         for mount in container.volume_mounts:
-            path = posixpath.normpath("/" + mount.mount_path.lstrip("/"))
+            path = absolute(mount.mount_path)
             there = (mount.name, mount.sub_path or mount.sub_path_expr)
             name, *other = first.setdefault(path, (container.name, *there))
             if tuple(other) != there:
@@ -142,7 +133,7 @@ class Links:
             try:
                 self._provide(bind)
             except OSError as error:
-                if self._manifest.settings.best_effort and _closed(bind.target):
+                if self._manifest.settings.best_effort and closed(bind.target):
                     continue  # `problems` has named it
                 words = (error.strerror or str(error)).lower()
                 message = f'cannot link {bind.what} to "{bind.target}": {words}'

@@ -139,7 +139,7 @@ class Mounts:
             binds.append(Bind(HOSTS_FILE, f"{self._state}/etc-hosts", HOSTS_FILE, directory=False))
         if container.termination_message_path:
             path = self._termination_log(container.name)
-            target = os.path.normpath("/" + container.termination_message_path.lstrip("/"))
+            target = planning.absolute(container.termination_message_path)
             binds.append(Bind(TERMINATION_LOG, path, target, directory=False))
         return binds
 

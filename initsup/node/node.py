@@ -32,7 +32,7 @@ from initsup.core.events import (
 )
 from initsup.core.plan import Plan
 from initsup.core.shutdown import SIGKILL
-from initsup.errors import InvalidManifest
+from initsup.errors import InitsupError, InvalidManifest
 from initsup.node.box import Box, Boxes, KeptBoxes, OnExit
 from initsup.node.console import Console, Form, KeptConsole
 from initsup.node.failures import CannotCreate, CannotMount, SpawnError
@@ -139,7 +139,8 @@ class HostNode:
     """Runs a pod's containers as processes of this host."""
 
     def __init__(self, plan: Plan, state_dir: str, kept: KeptNode | None = None) -> None:
-        """Raises InvalidManifest when the pod is promised what this place cannot give.
+        """Raises InvalidManifest when the pod is promised what this place cannot give, InitsupError when that cannot
+        be told.
 
         `kept` is what the program that this one replaces has handed over.
         """
@@ -369,7 +370,11 @@ class HostNode:
         """Say which limits do not hold here; refuse what is promised and cannot be kept, unless that is accepted."""
         for line in self._boxes.not_enforced():
             self.console.say(line)
-        broken = self._boxes.broken_promises(self._plan.asked)
+        try:
+            broken = self._boxes.broken_promises(self._plan.asked)
+        except CannotMount as problem:
+            self.close()
+            raise InitsupError(problem.message) from None
         if self._plan.asked.settings.best_effort:
             for promise in broken:
                 self.console.say(f"not given here: {promise._replace(hint='')}")

@@ -7,7 +7,7 @@ place is refused with the manifest (`initsup.load.check`).
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from msgspec.structs import replace
@@ -17,22 +17,27 @@ from initsup.node import links
 from initsup.node.identity import CAPABILITIES, can_be_others
 from initsup.node.space import Way
 from initsup.spec.manifest import Manifest
-from initsup.spec.pod import Container, PodSecurityContext, PodSpec, SecurityContext
+from initsup.spec.pod import PodSecurityContext, PodSpec, SecurityContext, containers
 
 C = TypeVar("C", PodSecurityContext, SecurityContext)
 
 
-def broken(manifest: Manifest, way: Way | None) -> list[Problem]:
-    """The promises, with their fields. `way` is how volumes get to containers, None: that does not matter."""
-    spec = manifest.pod.spec
-    found = [f"spec.securityContext.{line}" for line in _only_root(spec.security_context)]
-    for field, containers in (("initContainers", spec.init_containers), ("containers", spec.containers)):
-        for index, container in enumerate(containers):
-            found += [f"spec.{field}[{index}].{line}" for line in _of_container(spec, container, way)]
-    if spec.share_process_namespace is False and not spec.host_pid and way in ("user", "link"):
-        found.append("spec.shareProcessNamespace: processes of its own for each container need root and mounts")
-    if way == "link":
-        found += links.problems(manifest)
+def broken(manifest: Manifest, place: Callable[[], tuple[Way, str]]) -> list[Problem]:
+    """The promises, with their fields.
+
+    `place` tells how volumes get to containers and why mounts are not permitted (empty: they are). It is only asked
+    if that matters, as it must be tried out. What it raises comes through.
+    """
+    wants_mounts = manifest.settings.volumes.mode == "mount"
+    by_way: dict[Way, list[str]] = {
+        "mount": [], "user": list(_in_user_namespace(manifest)), "link": list(_with_links(manifest)),
+    }  # fmt: skip
+    found = list(_of_identity(manifest))
+    if wants_mounts or any(by_way.values()):
+        way, refusal = place()
+        if wants_mounts and way == "link":
+            found.append(f"supervisor.volumes.mode: mounts are not permitted here: {refusal}")
+        found += by_way[way]
     return [Problem(path, text, BEST_EFFORT) for path, _, text in (line.partition(": ") for line in found)]
 
 
@@ -64,17 +69,37 @@ def _own_ids(context: C) -> C:
     return replace(context, run_as_user=user, run_as_group=group)
 
 
-def _of_container(spec: PodSpec, container: Container, way: Way | None) -> Iterator[str]:
-    context = container.security_context
-    if context is not None:
-        for line in _only_root(context):
-            yield f"securityContext.{line}"
-        if missing := _missing_capabilities(context):
-            yield f"securityContext.capabilities.add: initsup itself lacks {', '.join(missing)}"
-    host_paths = {volume.name for volume in spec.volumes if volume.host_path is not None}
-    for index, mount in enumerate(container.volume_mounts if way == "user" else ()):
-        if mount.mount_propagation == "Bidirectional" and mount.name in host_paths:
-            yield f"volumeMounts[{index}].mountPropagation: mounts in a user namespace do not reach the host"
+def _of_identity(manifest: Manifest) -> Iterator[str]:
+    """What initsup lacks the rights for."""
+    for line in _only_root(manifest.pod.spec.security_context):
+        yield f"spec.securityContext.{line}"
+    for path, container in containers(manifest.pod.spec):
+        context = container.security_context
+        if context is not None:
+            for line in _only_root(context):
+                yield f"{path}.securityContext.{line}"
+            if missing := _missing_capabilities(context):
+                yield f"{path}.securityContext.capabilities.add: initsup itself lacks {', '.join(missing)}"
+
+
+def _in_user_namespace(manifest: Manifest) -> Iterator[str]:
+    yield from _own_processes(manifest.pod.spec)
+    host_paths = {volume.name for volume in manifest.pod.spec.volumes if volume.host_path is not None}
+    for path, container in containers(manifest.pod.spec):
+        for index, mount in enumerate(container.volume_mounts):
+            if mount.mount_propagation == "Bidirectional" and mount.name in host_paths:
+                text = "mounts in a user namespace do not reach the host"
+                yield f"{path}.volumeMounts[{index}].mountPropagation: {text}"
+
+
+def _with_links(manifest: Manifest) -> Iterator[str]:
+    yield from _own_processes(manifest.pod.spec)
+    yield from links.problems(manifest)
+
+
+def _own_processes(spec: PodSpec) -> Iterator[str]:
+    if spec.share_process_namespace is False and not spec.host_pid:
+        yield "spec.shareProcessNamespace: processes of its own for each container need root and mounts"
 
 
 def _only_root(context: PodSecurityContext | SecurityContext) -> Iterator[str]:

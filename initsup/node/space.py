@@ -15,7 +15,6 @@ import msgspec
 
 from initsup.node import syscalls
 from initsup.node.cover import cover
-from initsup.node.failures import CannotMount
 from initsup.node.handover import Parcel
 from initsup.node.namespaces import Delegation, Excursion, Maker, Namespaces, Work
 
@@ -45,7 +44,8 @@ class Space:
 
         `shared` are host directories, by volume, whose mounts must reach the containers and the host both ways.
         `host_name` is what containers shall find the host to be called, if that can be had (empty: what it is).
-        Raises CannotMount when `mount` is wanted and not permitted, and OSError. `refusal` then says why not.
+        Where mounts are not permitted, `refusal` says why not; that `mount` does not do without them is a promise
+        (`promises`). Raises OSError.
         """
         self.inside = os.path.abspath(f"{state}/volumes")
         self.workshop = f"{self.inside}/.workshop"
@@ -58,8 +58,6 @@ class Space:
                 self._open(shared, host_name)
             except OSError as error:
                 self.refusal = _refusal(error)
-        if mode == "mount" and self.base is None:
-            raise CannotMount("", f"mounts are not permitted here ({self.refusal}), and volumes.mode is mount")
         self.way: Way = "link" if self.base is None else "mount" if isinstance(self.maker, Excursion) else "user"
         self.root = self.inside if self.base is None else f"/proc/self/fd/{self.base.directory}"
         if self.base is None:

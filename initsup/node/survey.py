@@ -58,19 +58,13 @@ def _ground() -> Finding:
 
 
 def _state(places: list[str]) -> Finding:
-    usable = [place for place in places if _can_be_made(place)]
+    usable = [place for place in places if not ground.closed(f"{place}/NAME")]
     if not usable:
         why = f"none of {', '.join(places)} can be made: give --state-dir"
         return Finding("state directory", "no", why, fatal=True)
     skipped = places[: places.index(usable[0])]
     why = f", as {' and '.join(skipped)} cannot be made" if skipped else ""
     return Finding("state directory", "yes", f"{usable[0]}/NAME{why}")
-
-
-def _can_be_made(path: str) -> bool:
-    while not os.path.lexists(path):
-        path = os.path.dirname(path)
-    return os.path.isdir(path) and os.access(path, os.W_OK | os.X_OK)
 
 
 def _role() -> Finding:
@@ -114,15 +108,11 @@ def _volumes(places: list[str]) -> Finding:
 
 def way_of_volumes(places: list[str], mode: str = "auto") -> tuple[Way, str]:
     """How volumes get to containers here, and why mounts are not permitted (empty: they are). Raises OSError."""
-    from initsup.node.failures import CannotMount
     from initsup.node.space import Space
 
-    base = next((os.path.dirname(place) for place in places if _can_be_made(place)), None)
+    base = next((os.path.dirname(place) for place in places if not ground.closed(place)), None)
     with tempfile.TemporaryDirectory(dir=base) as directory:
-        try:
-            space = Space(directory, mode, {})
-        except CannotMount as problem:
-            return "link", problem.message
+        space = Space(directory, mode, {})
         space.close()
         return space.way, space.refusal
 

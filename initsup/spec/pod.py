@@ -4,6 +4,7 @@ Every field of core/v1 is here, also those without meaning on one host: a manife
 Structures that no rule looks into are kept as JSON values.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 from .base import Base, Int32, Int64, Quantity
@@ -408,3 +409,15 @@ class Pod(Base):
     kind: str = "Pod"
     metadata: ObjectMeta = ObjectMeta()
     spec: PodSpec = PodSpec()
+
+
+def containers(spec: PodSpec) -> Iterator[tuple[str, Container]]:
+    """All containers of a pod, init and ephemeral ones too, each with the path of its field."""
+    kinds: tuple[tuple[str, tuple[Container, ...]], ...] = (
+        ("initContainers", spec.init_containers),
+        ("containers", spec.containers),
+        ("ephemeralContainers", spec.ephemeral_containers),
+    )
+    for field, found in kinds:
+        for index, container in enumerate(found):
+            yield f"spec.{field}[{index}]", container

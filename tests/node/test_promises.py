@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,8 +12,8 @@ import pytest
 from initsup.node.promises import broken, reduced
 from initsup.node.space import Way
 from initsup.spec.base import to_dict
-from initsup.spec.pod import Capabilities, Container, PodSecurityContext, SecurityContext
-from tests.node.world import as_user, manifest, mount, need_root, say
+from initsup.spec.pod import Capabilities, Container, EphemeralContainer, PodSecurityContext, SecurityContext
+from tests.node.world import as_user, empty_dir, manifest, mount, need_root, say
 
 pytestmark = pytest.mark.real
 
@@ -25,6 +26,14 @@ def container(*mounts: Any, **context: Any) -> Container:
 
 def pod(**context: Any) -> PodSecurityContext:
     return PodSecurityContext(**context)
+
+
+def at(way: Way) -> Callable[[], tuple[Way, str]]:
+    return lambda: (way, "operation not permitted" if way == "link" else "")
+
+
+def nowhere() -> tuple[Way, str]:
+    raise AssertionError("it does not matter how volumes get to containers")
 
 
 def as_1000(work: Callable[[], object]) -> list[str]:
@@ -59,30 +68,49 @@ def as_1000(work: Callable[[], object]) -> list[str]:
 )
 def test_what_only_root_can_give(one: Container, context: dict[str, Any], said: list[str]) -> None:
     made = manifest(one, security_context=pod(**context))
-    found = as_1000(lambda: [say(problem) for problem in broken(made, None)])
+    found = as_1000(lambda: [say(problem) for problem in broken(made, at("mount"))])
     assert found == [f"{line}, --best-effort does without it" for line in said]
 
 
 def test_root_can_give_it() -> None:
     need_root()
     one = container(run_as_user=5, capabilities=Capabilities(add=("CHOWN",)))
-    assert broken(manifest(one, security_context=pod(fs_group=5)), "mount") == []
+    assert broken(manifest(one, security_context=pod(fs_group=5)), at("mount")) == []
 
 
-@pytest.mark.parametrize(("way", "count"), [("user", 1), ("mount", 0), (None, 0)])
-def test_no_mount_gets_out_of_a_user_namespace(way: Way | None, count: int) -> None:
+@pytest.mark.parametrize(("way", "count"), [("user", 1), ("mount", 0)])
+def test_no_mount_gets_out_of_a_user_namespace(way: Way, count: int) -> None:
     from initsup.spec.volume import HostPathVolumeSource, Volume
 
     volume = Volume(name="v", host_path=HostPathVolumeSource(path="/x"))
     one = container(mount("v", "/v", mount_propagation="Bidirectional"), privileged=True)
-    found = [problem.path for problem in broken(manifest(one, volumes=(volume,)), way)]
+    found = [problem.path for problem in broken(manifest(one, volumes=(volume,)), at(way))]
     assert found == ["spec.containers[0].volumeMounts[0].mountPropagation"] * count
 
 
 @pytest.mark.parametrize(("way", "count"), [("user", 1), ("link", 1), ("mount", 0)])
 def test_processes_of_its_own_for_each_need_root_and_mounts(way: Way, count: int) -> None:
     made = manifest(container(), share_process_namespace=False)
-    assert [problem.path for problem in broken(made, way)] == ["spec.shareProcessNamespace"] * count
+    assert [problem.path for problem in broken(made, at(way))] == ["spec.shareProcessNamespace"] * count
+
+
+def test_a_mode_of_volumes_is_a_promise() -> None:
+    found = [str(problem) for problem in broken(manifest(mode="mount"), at("link"))]
+    assert found == [
+        "supervisor.volumes.mode: mounts are not permitted here: operation not permitted, --best-effort does without it"
+    ]
+    assert broken(manifest(mode="mount"), at("user")) == []
+
+
+def test_an_ephemeral_container_is_one_of_them() -> None:
+    one = EphemeralContainer(name="e", security_context=SecurityContext(read_only_root_filesystem=True))
+    found = [problem.path for problem in broken(manifest(ephemeral_containers=(one,)), at("link"))]
+    assert found == ["spec.ephemeralContainers[0].securityContext.readOnlyRootFilesystem"]
+
+
+def test_the_place_is_only_asked_if_that_matters(tmp_path: Path) -> None:
+    one = container(mount("v", str(tmp_path / "x")), run_as_user=os.geteuid())
+    assert broken(manifest(one, volumes=(empty_dir(),)), nowhere) == []
 
 
 def test_best_effort_does_without_other_users() -> None:

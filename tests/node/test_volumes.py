@@ -13,7 +13,7 @@ import pytest
 
 from initsup.node.failures import CannotMount
 from initsup.spec.manifest import ConfigMap, Manifest, Secret
-from initsup.spec.pod import Container, ObjectMeta, PodSecurityContext
+from initsup.spec.pod import ObjectMeta, PodSecurityContext
 from initsup.spec.settings import ImageMapping
 from initsup.spec.volume import (
     DownwardAPIVolumeFile,
@@ -232,23 +232,3 @@ def test_what_a_killed_run_has_left_is_removed(worlds: Any, tmp_path: Path, mode
     if mode == "link" and place.name.startswith("initsup-"):
         assert not place.exists()
     killed.volumes.space.close()
-
-
-def test_mounts_can_be_insisted_on(tmp_path: Path) -> None:
-    need_root()
-    from tests.node.world import in_child, say
-
-    def work() -> None:
-        from initsup.node import syscalls
-
-        _, permitted, inheritable = syscalls.capabilities()
-        admin = 1 << 21
-        syscalls.set_capabilities(permitted & ~admin, permitted & ~admin, inheritable)
-        world = World(manifest(Container(name="c"), mode="mount"), str(tmp_path / "state"))
-        try:
-            world.volumes.prepare()
-            _ = world.volumes.space
-        except CannotMount as error:
-            say(error.message)
-
-    assert "mounts are not permitted here (operation not permitted)" in in_child(work)
