@@ -82,7 +82,7 @@ PodSpec
 = restartPolicy: Whether containers that end are started again: Always, OnFailure, Never.
 = terminationGracePeriodSeconds: How long containers may take to end after SIGTERM before they are killed.
 = activeDeadlineSeconds: How long the pod may live; then it fails.
-- dnsPolicy: Which resolver containers use. | containers use this host's resolver
+~ dnsPolicy: Which resolver containers use. | this host's unless it is None, as there is no cluster
 - nodeSelector: Labels that the node must have. | there is one node
 ~ serviceAccountName: The account that the pod uses towards the API. | only its name is there, for fieldRef and tokens
 ~ serviceAccount: Old name of serviceAccountName. | only its name is there, for fieldRef and tokens
@@ -105,7 +105,7 @@ PodSpec
 ~ hostAliases: Lines for /etc/hosts. | refused where mounts are not permitted
 - priorityClassName: How important the pod is to the scheduler. | there is one node
 - priority: How important the pod is to the scheduler. | there is one node
-- dnsConfig: Resolver settings. | containers use this host's resolver
+~ dnsConfig: What is added to /etc/resolv.conf. | refused where mounts are not permitted
 = readinessGates: Further conditions that must be True before the pod is Ready.
 ! runtimeClassName: Which container runtime is used. | containers are plain processes, under no runtime
 - enableServiceLinks: Whether variables tell of services. | there are no services
@@ -428,12 +428,12 @@ HostAlias
 = ip: The address.
 = hostnames: Its names.
 PodDNSConfig
-- nameservers: Addresses of resolvers. | containers use this host's resolver
-- searches: Domains to search. | containers use this host's resolver
-- options: Resolver options. | containers use this host's resolver
+= nameservers: Addresses of resolvers.
+= searches: Domains to search.
+= options: Resolver options.
 PodDNSConfigOption
-- name: Name of the option. | containers use this host's resolver
-- value: Its value. | containers use this host's resolver
+= name: Name of the option.
+= value: Its value.
 PodReadinessGate
 = conditionType: The type of the condition.
 PodOS

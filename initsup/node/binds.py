@@ -19,7 +19,6 @@ from initsup.node.volumes import Volumes, is_read_only
 from initsup.spec.pod import Container
 from initsup.spec.volume import HostPathVolumeSource, Volume, VolumeMount
 
-HOSTS_FILE = "/etc/hosts"
 TERMINATION_LOG = "terminationMessagePath"
 
 
@@ -29,7 +28,7 @@ class Bind(msgspec.Struct, frozen=True):
     `sub` is a path below `source` that must not lead out of it. `directory` says which of the two it is, `identity` are
     the device and the number of what was there when the plan was made.
     `read_only`: the mount itself is, and with `recursive` all mounts below it as well. `propagation` is Kubernetes'
-    word. `what` names it in messages: `volume "x"`, or one of the two constants. `volume` is that name.
+    word. `what` names it in messages: `volume "x"`, TERMINATION_LOG, or a file of the pod's own. `volume` is that name.
     """
 
     what: str

@@ -364,7 +364,7 @@ class Boxes:
         self.context = Context(uid=plan.pod.metadata.uid, machine=Machine())
         self.images = Images(plan.asked.settings, self.run_own, say)
         self.volumes = Volumes(plan.asked, state_dir, self.context, self.images.mapping)
-        self.mounts = Mounts(plan.asked, self.volumes, state_dir, self.images.mapping)
+        self.mounts = Mounts(plan.asked, self.volumes, state_dir, self.images.mapping, say)
         self.qos = qos_class(plan.pod.spec)
         self.forest = Forest(reaper)
         self._boxes = {name: Box(self, member) for name, member in plan.members.items()}

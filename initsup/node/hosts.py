@@ -22,12 +22,3 @@ def content(own: str, aliases: tuple[HostAlias, ...], name: str = "") -> str:
         own = f"{own.rstrip()}\n{LOOPBACK}\t{name}\n"
     lines = [f"{alias.ip}\t" + "\t".join(alias.hostnames) + "\n" for alias in aliases]
     return _HEADER + own + ((_ALIASES + "".join(lines)) if lines else "")
-
-
-def host_file() -> str:
-    """The host's /etc/hosts; "" if there is none."""
-    try:
-        with open(PATH, encoding="utf-8", errors="surrogateescape") as file:
-            return file.read()
-    except OSError:
-        return ""

@@ -19,7 +19,7 @@ import msgspec
 
 from initsup.node import neighbours, termination
 from initsup.node.aside import put_back, set_aside
-from initsup.node.binds import HOSTS_FILE, TERMINATION_LOG, Bind, absolute
+from initsup.node.binds import TERMINATION_LOG, Bind, absolute
 from initsup.node.env import CONFIG_ERROR
 from initsup.node.failures import CannotCreate
 from initsup.node.ground import closed
@@ -41,6 +41,7 @@ def problems(manifest: Manifest) -> list[str]:
     """What the pod asks for that links cannot give, each as a line with the field it is about."""
     spec = manifest.pod.spec
     found = [f"spec.hostAliases: {_NEED}"] if spec.host_aliases else []
+    found += [f"spec.dnsConfig: {_NEED}"] if spec.dns_config is not None else []
     for path, container in containers(spec):
         found += [f"{path}.{text}" for text in _problems(manifest, container)]
     return found + _collisions(spec)
@@ -125,10 +126,11 @@ class Links:
             raise CannotCreate(CONFIG_ERROR, "; ".join(found))
         log = None
         for bind in binds:
-            if root is not None or bind.what == HOSTS_FILE:
+            if root is not None:
                 continue
             if bind.what == TERMINATION_LOG:
                 log = self._provide_log(bind.target)
+            if not bind.volume:
                 continue
             try:
                 self._provide(bind)

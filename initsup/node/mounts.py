@@ -1,4 +1,4 @@
-"""What each container sees of the file system: its volumes, its own /dev/termination-log, a read-only root.
+"""What each container sees of the file system: its volumes, files of its own such as /etc/hosts, a read-only root.
 
 Every container has a mount namespace of its own, a copy of the pod's (`space`) with its volumes mounted in it. It is
 made when the container first starts and serves all its instances. Nothing of it is seen on the host. Where mounts are
@@ -8,14 +8,14 @@ not permitted, `links` does what can be done instead.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 
 from initsup.node import binds as planning
 from initsup.node import hosts, masks, rootfs, syscalls, termination
 from initsup.node.beneath import open_beneath, remove_tree
-from initsup.node.binds import HOSTS_FILE, TERMINATION_LOG, Bind
+from initsup.node.binds import TERMINATION_LOG, Bind
 from initsup.node.cover import REFUSALS, cover, make
 from initsup.node.env import CONFIG_ERROR, Lookup, own_host_name
 from initsup.node.failures import CannotCreate
@@ -71,14 +71,22 @@ class KeptMounts(msgspec.Struct, frozen=True):
     links: KeptLinks
     made: dict[str, _Made]
     covered: tuple[str, ...]
-    has_hosts: bool
+    written: tuple[str, ...] = ()
 
 
 class Mounts:
     """The views of all containers of a pod. `state` is the directory that `volumes` has, too."""
 
-    def __init__(self, manifest: Manifest, volumes: Volumes, state: str, images: Lookup | None = None) -> None:
+    def __init__(
+        self,
+        manifest: Manifest,
+        volumes: Volumes,
+        state: str,
+        images: Lookup | None = None,
+        say: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self._manifest = manifest
+        self._say = say
         self._image = images or (lambda image: self._manifest.settings.mapping(image))
         self._volumes = volumes
         self._state = os.path.abspath(state)
@@ -86,7 +94,7 @@ class Mounts:
         self._links = Links(manifest, volumes, self._points)
         self._made: dict[str, _Made] = {}
         self._covered: set[str] = set()
-        self._has_hosts = False
+        self._written: set[str] = set()
 
     def handed_over(self, parcel: Parcel) -> KeptMounts:
         """What a successor needs to know."""
@@ -98,14 +106,14 @@ class Mounts:
             links=self._links.handed_over(parcel),
             made=self._made,
             covered=tuple(self._covered),
-            has_hosts=self._has_hosts,
+            written=tuple(self._written),
         )
 
     def resume(self, kept: KeptMounts) -> None:
         """Go on with what was handed over."""
         self._points.resume(kept.points)
         self._links.resume(kept.links)
-        self._made, self._covered, self._has_hosts = dict(kept.made), set(kept.covered), kept.has_hosts
+        self._made, self._covered, self._written = dict(kept.made), set(kept.covered), set(kept.written)
 
     def view(self, container: Container, variables: Mapping[str, str], attempt: int) -> View:
         """The view for one instance; its termination log is empty. `variables` are the declared ones, for subPathExpr.
@@ -132,11 +140,9 @@ class Mounts:
 
     def _plan(self, container: Container, variables: Mapping[str, str]) -> list[Bind]:
         binds = planning.of_volumes(container, self._volumes, variables)
-        pod = self._manifest.pod
-        has_own = pod.spec.host_aliases or own_host_name(pod)
-        if has_own and not any(bind.target == HOSTS_FILE for bind in binds):
-            self._write_hosts()
-            binds.append(Bind(HOSTS_FILE, f"{self._state}/etc-hosts", HOSTS_FILE, directory=False))
+        for path, text in self._own_files().items():
+            if not any(bind.target == path for bind in binds):
+                binds.append(Bind(path, self._write(path, text), path, directory=False))
         if container.termination_message_path:
             path = self._termination_log(container.name)
             target = planning.absolute(container.termination_message_path)
@@ -155,20 +161,33 @@ class Mounts:
             raise CannotCreate("CreateContainerError", f"cannot make {path}: {_said(error)}") from None
         return path
 
-    def _write_hosts(self) -> None:
-        """Write /etc/hosts for the pod, at the first time."""
-        if self._has_hosts:
-            return
-        path = f"{self._state}/etc-hosts"
+    def _own_files(self) -> dict[str, Callable[[], str]]:
+        """The files of /etc that are the pod's and not the host's."""
         pod = self._manifest.pod
-        text = hosts.content(hosts.host_file(), pod.spec.host_aliases, own_host_name(pod))
+        spec, name, config = pod.spec, own_host_name(pod), pod.spec.dns_config
+        found: dict[str, Callable[[], str]] = {}
+        if spec.host_aliases or name:
+            found[hosts.PATH] = lambda: hosts.content(_of_host(hosts.PATH), spec.host_aliases, name)
+        if config is not None:
+            from initsup.node import resolver
+
+            own = resolver.PATH
+            found[own] = lambda: resolver.content(_of_host(own), config, spec.dns_policy, self._say)
+        return found
+
+    def _write(self, path: str, text: Callable[[], str]) -> str:
+        """Write such a file, at the first time; where it is."""
+        file = f"{self._state}/{path[1:].replace('/', '-')}"
+        if path in self._written:
+            return file
         try:
-            with open(path, "w", encoding="utf-8", errors="surrogateescape") as file:
-                file.write(text)
-            os.chmod(path, 0o644)
+            with open(file, "w", encoding="utf-8", errors="surrogateescape") as stream:
+                stream.write(text())
+            os.chmod(file, 0o644)
         except OSError as error:
-            raise CannotCreate("CreateContainerError", f"cannot write {path}: {_said(error)}") from None
-        self._has_hosts = True
+            raise CannotCreate("CreateContainerError", f"cannot write {file}: {_said(error)}") from None
+        self._written.add(path)
+        return file
 
     # -- making one --------------------------------------------------------------------------------------------------
 
@@ -242,7 +261,8 @@ class Mounts:
         self._covered.clear()
         failed = self._links.remove()
         self._points.remove()
-        for name in ("termination", "etc-hosts"):
+        self._written.clear()
+        for name in ("termination", "etc-hosts", "etc-resolv.conf"):
             try:
                 remove_tree(f"{self._state}/{name}")
             except OSError as error:
@@ -302,6 +322,15 @@ class _Filling(msgspec.Struct, frozen=True):
                 raise
             cover(place, bind.directory, self.workshop)
         return None
+
+
+def _of_host(path: str) -> str:
+    """A file of the host's; empty if there is none."""
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            return file.read()
+    except OSError:
+        return ""
 
 
 def _open(bind: Bind) -> int:

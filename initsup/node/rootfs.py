@@ -2,8 +2,9 @@
 
 The container gets a layer of its own over the directory (overlayfs, the layer in memory), new with each instance, so
 the directory stays as it is. Where overlayfs is not to be had, it works on the directory itself. /proc and /sys (which
-is read-only unless privileged; see also `masks`), /etc/hosts and /etc/resolv.conf are the host's; /dev has the devices
-that every container has (OCI runtime-spec, config-linux.md), or with `privileged` is the host's, too.
+is read-only unless privileged; see also `masks`), /etc/hosts and /etc/resolv.conf are the host's, unless the pod has
+its own; /dev has the devices that every container has (OCI runtime-spec, config-linux.md), or with `privileged` is the
+host's, too.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from initsup.node import syscalls, termination
 from initsup.node.failures import CannotCreate
 from initsup.node.mountinfo import make_root_read_only
 from initsup.spec.manifest import ConfigMap, Manifest, Secret
-from initsup.spec.pod import Container, HostAlias, SecurityContext
+from initsup.spec.pod import Container, HostAlias, PodDNSConfig, SecurityContext
 from initsup.spec.settings import ImageMapping
 from initsup.spec.volume import HostPathVolumeSource, ImageVolumeSource, Volume, VolumeDevice
 from tests.node.world import (
@@ -395,6 +395,17 @@ def test_host_aliases(worlds: Any, tmp_path: Path) -> None:
     assert Path("/etc/hosts").read_text() == own
 
 
+def test_a_resolver_of_its_own(worlds: Any) -> None:
+    own = Path("/etc/resolv.conf").read_text()
+    containers = (container(name="c"), container(mount("v", "/etc/resolv.conf", sub_path="own"), name="own"))
+    config = PodDNSConfig(nameservers=("192.0.2.1",), searches=("a.example",))
+    world = worlds(manifest(*containers, volumes=(empty_dir(),), dns_policy="None", dns_config=config))
+    (Path(world.volumes.path("v")) / "own").write_text("mine\n")
+    assert world.sh("cat /etc/resolv.conf") == "search a.example\nnameserver 192.0.2.1\n"
+    assert world.sh("cat /etc/resolv.conf", "own") == "mine\n"
+    assert Path("/etc/resolv.conf").read_text() == own
+
+
 # -- read-only roots -------------------------------------------------------------------------------------------------
 
 READ_ONLY = SecurityContext(read_only_root_filesystem=True)
@@ -453,6 +464,13 @@ def test_masks(worlds: Any, image: Path, context: SecurityContext | None, own: b
 # -- the host's name -------------------------------------------------------------------------------------------------
 
 NAME = {"hostname": "box", "host_aliases": (HostAlias(ip="10.1.2.3", hostnames=("a.example",)),)}
+
+
+def test_an_image_has_the_pods_resolver(worlds: Any, image: Path) -> None:
+    need_root()
+    config = PodDNSConfig(nameservers=("192.0.2.1",))
+    world = worlds(in_image(image, container(), dns_policy="None", dns_config=config))
+    assert world.sh("cat /etc/resolv.conf") == "nameserver 192.0.2.1\n"
 
 
 def test_a_pod_may_have_a_host_name_of_its_own(worlds: Any) -> None:

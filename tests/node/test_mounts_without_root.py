@@ -15,7 +15,7 @@ import pytest
 from initsup.node import links, termination
 from initsup.node.failures import CannotCreate
 from initsup.spec.manifest import ConfigMap, Manifest, Secret
-from initsup.spec.pod import Container, HostAlias, SecurityContext
+from initsup.spec.pod import Container, HostAlias, PodDNSConfig, SecurityContext
 from initsup.spec.settings import ImageMapping
 from initsup.spec.volume import ImageVolumeSource, Volume
 from tests.node.world import (
@@ -317,6 +317,9 @@ NEED = "needs mounts, which are not permitted here"
         ),
         pytest.param(
             [container()], {"host_aliases": (HostAlias(ip="::1"),)}, [f"spec.hostAliases: {NEED}"], id="host aliases"
+        ),
+        pytest.param(
+            [container()], {"dns_config": PodDNSConfig(searches=("a",))}, [f"spec.dnsConfig: {NEED}"], id="a resolver"
         ),
         pytest.param(
             [container(mount("i", "/x"))],
