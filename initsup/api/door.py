@@ -37,6 +37,7 @@ _MODULES = (
     "initsup.api.selectors",
     "initsup.api.tables",
     "initsup.api.catalog",
+    "initsup.api.audience",
     "initsup.api.store",
     "initsup.api.watching",
     "initsup.api.http",
@@ -245,6 +246,8 @@ class Door:
 
                 self._cluster = Cluster(self._engine, self._state_dir)
                 self._engine.observers.append(self._cluster.store)
+                assert self._tasks is not None
+                self._tasks.start_soon(self._cluster.store.audience.serve)
         return self._cluster
 
 

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-import anyio
-
 from initsup.api.exchange import Request, Stream
 from initsup.api.failure import bad_request
 from initsup.api.podlog import TEXT
@@ -45,17 +43,20 @@ def answer(store: Store, state_dir: str, request: Request) -> Stream:
 
 
 async def _follow(store: Store, sources: list[_Source]) -> AsyncIterator[bytes]:
-    engine, news = store.engine, anyio.Event()
+    engine = store.engine
+    facts, is_fresh = engine.facts, False
 
-    def woken(*_: object) -> None:
-        news.set()
+    def written(*_: object) -> None:
+        nonlocal is_fresh
+        is_fresh = True
+        store.audience.stir()
 
     for source in sources:
-        engine.node.listen(source.name, woken)
+        engine.node.listen(source.name, written)
     try:
-        with store.looking(woken):
+        with store.looking(lambda: is_fresh or engine.facts is not facts) as seat:
             while True:
-                facts, news = engine.facts, anyio.Event()  # before the logs are read: what comes later wakes us
+                facts, is_fresh = engine.facts, False  # before the logs are read: what comes later is news
                 async with store.turn:
                     lines = _more(facts, sources)
                 if lines:
@@ -63,11 +64,10 @@ async def _follow(store: Store, sources: list[_Source]) -> AsyncIterator[bytes]:
                 elif facts.finished:
                     return
                 else:
-                    await news.wait()
-                    await store.gather()
+                    await seat.news()
     finally:
         for source in sources:
-            engine.node.unlisten(source.name, woken)
+            engine.node.unlisten(source.name, written)
             source.close()
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator
 
-import anyio
 import msgspec
 
 from initsup.api.exchange import Answer, Reply, Request, Stream
@@ -71,21 +70,19 @@ async def _rest(first: bytes, reader: Reader) -> AsyncIterator[bytes]:
 
 
 async def _followed(store: Store, container: str, attempt: int, reader: Reader) -> AsyncIterator[bytes]:
-    engine, news = store.engine, anyio.Event()
+    engine, is_fresh = store.engine, False
 
     def written(_: str, __: bytes) -> None:
-        news.set()
-
-    def look() -> None:
-        if not _runs(engine, container, attempt):
-            news.set()
+        nonlocal is_fresh
+        is_fresh = True
+        store.audience.stir()
 
     engine.node.listen(container, written)
     try:
-        with store.looking(look):
+        with store.looking(lambda: is_fresh or not _runs(engine, container, attempt)) as seat:
             while not reader.done:
                 runs = _runs(engine, container, attempt)  # before the log is read: all it will ever hold is then there
-                news = anyio.Event()
+                is_fresh = False
                 async with store.turn:
                     piece = reader.more()
                 if piece:
@@ -93,8 +90,7 @@ async def _followed(store: Store, container: str, attempt: int, reader: Reader) 
                 elif reader.done or not runs:
                     return
                 else:
-                    await news.wait()
-                    await store.gather()
+                    await seat.news()
     finally:
         engine.node.unlisten(container, written)
         reader.close()

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import anyio
 import msgspec
 
+from initsup.api.audience import Audience, Seat
 from initsup.api.failure import Failure
 from initsup.api.surroundings import config_maps, namespaces, node, secrets
 from initsup.core.facts import Facts
@@ -29,10 +30,6 @@ HISTORY = 1024
 """Changes that are kept for watches."""
 UNTOLD = 64
 """Moments of the pod that wait to be told."""
-TOGETHER = 0.02
-"""Seconds in which news are gathered before clients hear of them, at least."""
-EACH = 0.001
-"""The same for each client that waits for news: together they take no more than a small part of the processor."""
 
 Object = dict[str, Any]
 
@@ -64,22 +61,23 @@ class Store:
         self._objects: dict[str, dict[str, Object]] = {}
         self._managers: dict[tuple[str, str], Managers] = {}
         self._plain: dict[tuple[str, str], Object] = {}
-        self.turn = anyio.Lock()
-        """Clients that wait for news are served one by one, each in a turn of the loop of its own, so that the pod's
-        own work never waits for more than one of them."""
-        self._looking: set[Callable[[], None]] = set()
+        self.turn = anyio.Lock(fast_acquire=True)
+        """Who has much to read does so one by one, each in a turn of the loop of its own, so that the pod's own work
+        never waits for more than one of them."""
+        self.audience = Audience(self._recall)
+        """Who is told of what happens from now on."""
         self._history: deque[Change] = deque(maxlen=HISTORY)
         self._oldest = self.version
-        self._changed = anyio.Event()
-        self._seen: list[tuple[Plan, Facts, float]] = []
+        self._newest: dict[str, int] = {}
+        self._seen: deque[tuple[Plan, Facts, float]] = deque()
         self._are_events_known = False
         self._watchers = 0
         self._staying = 0
-        self._over = anyio.Event()
         self._alone = anyio.Event()
         self._asked: object = None
         for resource in ("pods", "events", "namespaces", "nodes", "configmaps", "secrets", "services"):
             self._objects[resource] = {}
+            self._newest[resource] = 0
         for space in namespaces(engine):
             self._put("namespaces", space)
         self._put("nodes", node(engine))
@@ -102,9 +100,7 @@ class Store:
         return self._managers.setdefault((resource, name), Managers())
 
     def since(self, version: int) -> list[Change]:
-        """The changes after a version, oldest first. Raises Failure for one that is out of reach."""
-        if self._seen:
-            self.refresh()
+        """The known changes after a version, oldest first. Raises Failure for one that is out of reach."""
         if version < self._oldest:
             raise Failure(410, f"too old resource version: {version} ({self._oldest})")
         found = []
@@ -114,21 +110,15 @@ class Store:
             found.append(change)
         return found[::-1]
 
+    def is_news(self, resource: str, version: int) -> bool:
+        """Whether something of this resource has changed after a version."""
+        return self._newest[resource] > version
+
     def check(self, version: int) -> None:
         """Refuse a version that is still to come. Raises Failure."""
         if version > self.version:
             message = f"Too large resource version: {version}, current: {self.version}"
             raise Failure(504, message, details={"causes": [{"reason": "ResourceVersionTooLarge"}]})
-
-    async def change(self) -> None:
-        """Wait until there is a change, or the end."""
-        if not self.closed:
-            await self._changed.wait()
-
-    async def gather(self) -> None:
-        """Let more news come together: what brought them about goes on meanwhile, and comes first."""
-        with anyio.move_on_after(max(TOGETHER, EACH * (self._watchers + len(self._looking)))):
-            await self._over.wait()
 
     async def all_told(self) -> None:
         """Wait until those who stay have been told the end."""
@@ -138,13 +128,13 @@ class Store:
     def happened(self, engine: Engine, notices: list[Notice]) -> None:
         """Keep up with the engine, whose observer this is, as long as somebody watches."""
         self._are_events_known = self._are_events_known and not notices
-        if engine.facts.finished or len(self._seen) == UNTOLD:
+        if engine.facts.finished:
             self.refresh()
         elif self._watchers:  # what that looks like is found out when it is told, for the pod's work goes on now
             self._seen.append((engine.plan, engine.facts, engine.now()))
-            self._wake()
-        for look in tuple(self._looking):
-            look()
+            if len(self._seen) > UNTOLD:
+                self._put_seen()
+        self.audience.stir()
 
     def look_at(self, engine: Engine) -> float | None:
         """What the engine does is enough."""
@@ -154,28 +144,23 @@ class Store:
         """Tell those who watch that nothing more will come."""
         self.refresh()
         self.closed = True
-        self._over.set()
-        self._wake()
+        self.audience.close()
 
     @contextmanager
-    def watching(self) -> Iterator[None]:
-        """Meanwhile somebody watches."""
+    def watching(self, concerned: Callable[[], bool]) -> Iterator[Seat]:
+        """Meanwhile somebody watches objects, of which no state is passed over; see `Audience.seat`."""
         self._watchers += 1
         try:
-            with self.staying():
-                yield
+            with self.looking(concerned) as seat:
+                yield seat
         finally:
             self._watchers -= 1
 
     @contextmanager
-    def looking(self, look: Callable[[], None]) -> Iterator[None]:
-        """Meanwhile this is called after each pass of the engine: somebody follows something else than objects."""
-        self._looking.add(look)
-        try:
-            with self.staying():
-                yield
-        finally:
-            self._looking.discard(look)
+    def looking(self, concerned: Callable[[], bool]) -> Iterator[Seat]:
+        """Meanwhile somebody follows something, and the end waits for the last of it; see `Audience.seat`."""
+        with self.staying(), self.audience.seat(concerned) as seat:
+            yield seat
 
     @contextmanager
     def staying(self) -> Iterator[None]:
@@ -195,9 +180,8 @@ class Store:
         before = self.version
         gone = engine.facts.finished and engine.facts.deleted is not None
         name = engine.plan.pod.metadata.name
-        seen, self._seen = self._seen, []
-        for moment in seen:
-            self._put("pods", _pod(engine, *moment))
+        while self._seen:
+            self._put_seen()
         if not gone:
             self._put("pods", _pod(engine, engine.plan, engine.facts, engine.now()))
         elif name in self._objects["pods"]:
@@ -211,11 +195,20 @@ class Store:
             self._put_all("configmaps", config_maps(engine))
             self._put_all("secrets", secrets(engine))
         if self.version != before:
-            self._wake()
+            self.audience.stir()
 
-    def _wake(self) -> None:
-        self._changed.set()
-        self._changed = anyio.Event()
+    def _recall(self) -> bool:
+        """Look at one moment that waits to be told, at the last one also at all else; whether there was one."""
+        if len(self._seen) > 1:
+            self._put_seen()
+            return True
+        if self._seen:
+            self.refresh()
+            return True
+        return False
+
+    def _put_seen(self) -> None:
+        self._put("pods", _pod(self.engine, *self._seen.popleft()))
 
     def _put_all(self, resource: str, objects: list[Object]) -> None:
         for name in set(self._objects[resource]) - {one["metadata"]["name"] for one in objects}:
@@ -248,6 +241,7 @@ class Store:
         if len(self._history) == HISTORY:
             self._oldest = self._history[0].version
         self._history.append(change)
+        self._newest[change.resource] = change.version
 
     def _next(self) -> int:
         self.version += 1

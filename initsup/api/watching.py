@@ -43,8 +43,8 @@ class Watch:
 
     async def lines(self) -> AsyncIterator[bytes]:
         """The lines, until the client has had enough, its time is up, or the pod is gone."""
-        deadline = None if self._timeout is None else anyio.current_time() + self._timeout
-        with self._store.watching():
+        deadline = math.inf if self._timeout is None else anyio.current_time() + self._timeout
+        with self._store.watching(self._is_behind) as seat:
             if self._replay:
                 async with self._store.turn:
                     begin = self._beginning()
@@ -59,16 +59,16 @@ class Watch:
                     return
                 if news:
                     yield news
-                elif self._store.closed or not await self._more(deadline):
+                elif self._store.closed:
                     return
+                else:
+                    with anyio.CancelScope(deadline=deadline) as patience:
+                        await seat.news()
+                    if patience.cancelled_caught:
+                        return
 
-    async def _more(self, deadline: float | None) -> bool:
-        """Wait for a change; whether there is time left."""
-        with anyio.CancelScope(deadline=math.inf if deadline is None else deadline):
-            await self._store.change()
-            await self._store.gather()
-            return True
-        return False
+    def _is_behind(self) -> bool:
+        return self._store.is_news(self._resource, self._version)
 
     def _beginning(self) -> bytes:
         """What is there now; at the end a bookmark, if that was asked for."""

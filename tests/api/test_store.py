@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import anyio
+import msgspec
 import pytest
 
-from initsup.api.store import Store
+from initsup.api.exchange import Request
+from initsup.api.selectors import Selection
+from initsup.api.store import UNTOLD, Store
+from initsup.api.watching import Watch
+from initsup.core.events import RestartAsked
 from initsup.core.report import Where
 from initsup.engine import Engine
 from initsup.journal import Journal
@@ -17,23 +23,67 @@ from tests.fake_node import FakeNode, Habit
 pytestmark = pytest.mark.anyio
 
 
-async def test_the_end_waits_for_who_watches_and_for_who_follows_a_log(tmp_path: Path) -> None:
-    plan = planned(container("a"))
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """The store of a pod that restarts its container again and again, each time that its engine makes a step."""
+    plan = planned(container("a"), policy="Always")
     node = FakeNode({"a": Habit()}, Engine.now)
     engine = Engine(plan, node, Journal(str(tmp_path / "journal"), plan, 0.0), Where)
-    store, over = Store(engine), anyio.Event()
+    engine.step()
+    store = Store(engine)
+    engine.observers.append(store)
+    yield store
+    node.close()
+    engine.journal.close()
+
+
+async def test_the_end_waits_for_who_watches_and_for_who_follows_a_log(store: Store) -> None:
+    over = anyio.Event()
 
     async def end() -> None:
         await store.all_told()
         over.set()
 
     async with anyio.create_task_group() as tasks:
-        with store.looking(lambda: None):
-            with store.watching():
+        with store.looking(lambda: False):
+            with store.watching(lambda: False):
                 tasks.start_soon(end)
                 await anyio.wait_all_tasks_blocked()
             await anyio.wait_all_tasks_blocked()
             assert not over.is_set()
         await over.wait()
-    node.close()
-    engine.journal.close()
+
+
+@pytest.mark.parametrize(
+    "count",
+    [
+        pytest.param(2, id="as many as may wait"),
+        pytest.param(2 * UNTOLD, id="more than may wait"),
+    ],
+)
+async def test_who_watches_is_told_each_state_of_the_pod_in_order_and_only_when_there_is_time(
+    store: Store, count: int
+) -> None:
+    request = Request(method="GET", path="/api/v1/pods", query={"watch": ["1"]}, headers={}, body=b"", user="someone")
+    pieces = Watch(store, "pods", Selection("pods"), request).lines()
+    decode = msgspec.json.decode
+
+    def told(lines: bytes) -> list[int]:
+        pods = [decode(line)["object"] for line in lines.splitlines()]
+        return [status["restartCount"] for pod in pods for status in pod["status"].get("containerStatuses", ())]
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(store.audience.serve)
+        await anext(pieces)
+        before = store.version
+        for _ in range(count):
+            store.engine.happened(RestartAsked(at=store.engine.now(), container="a", by="test"))
+            store.engine.step()
+        assert store.version == before or count > UNTOLD
+        found: list[int] = []
+        while not found or found[-1] < count:
+            found += told(await anext(pieces))
+        await pieces.aclose()
+        tasks.cancel_scope.cancel()
+    assert found == sorted(found)
+    assert set(found) == set(range(1, count + 1))
