@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
@@ -29,6 +30,8 @@ from initsup.spec.manifest import Manifest
 from initsup.spec.pod import EphemeralContainer
 
 if TYPE_CHECKING:
+    from asyncio import TimerHandle
+
     from anyio.abc import TaskGroup
 
     from initsup.core.report import Where
@@ -249,21 +252,19 @@ class Engine:
         """Go on until the pod is finished, or until somebody wants an event loop."""
         wake_at = self.step()
         while not self.facts.finished and not self.node.wants_loop:
-            wake_at = self._go_on(wake_at, in_time=self.node.wait(self._patience(wake_at)))
+            due = self._due(wake_at)
+            in_time = self.node.wait(None if due is None else max(due - self.now(), 0.0))
+            wake_at = self._go_on(wake_at, in_time=in_time)
 
     async def run(self) -> None:
         """Go on until the pod is finished."""
         import anyio
 
-        self._changed = self._changed or anyio.Event()
         async with anyio.create_task_group() as tasks:
             self.node.tasks = tasks
-            wake_at = self.step()
-            while not self.facts.finished:
-                with anyio.move_on_after(self._patience(wake_at)) as waiting:
-                    await anyio.wait_readable(self.node.fileno())
-                wake_at = self._go_on(wake_at, in_time=not waiting.cancelled_caught)
+            await _Passes(self).over()
             tasks.cancel_scope.cancel()
+        self._changed = self._changed or anyio.Event()
         self._changed.set()
 
     def _go_on(self, wake_at: float | None, *, in_time: bool) -> float | None:
@@ -274,10 +275,9 @@ class Engine:
         self.happened(*(happened or (Looked(at=self.now()),)))
         return self.step()
 
-    def _patience(self, wake_at: float | None) -> float | None:
-        """Seconds to wait for an event; None: as long as it takes."""
-        wishes = [at for at in (wake_at, *(o.look_at(self) for o in self.observers)) if at is not None]
-        return max(min(wishes) - self.now(), 0.0) if wishes else None
+    def _due(self, wake_at: float | None) -> float | None:
+        """When to look again even if nothing happens; None: not at all."""
+        return min((at for at in (wake_at, *(o.look_at(self) for o in self.observers)) if at is not None), default=None)
 
     def _tell(self) -> None:
         self.journal.flush(self.facts)
@@ -285,14 +285,12 @@ class Engine:
         for observer in self.observers:
             observer.happened(self, notices)
         if self._changed is not None:
-            import anyio
-
             self._changed.set()
-            self._changed = anyio.Event()
+            self._changed = None
 
     async def change(self) -> None:
         """Wait until the next pass is over."""
-        if self._changed is None:  # the first is still to come
+        if self._changed is None:
             import anyio
 
             self._changed = anyio.Event()
@@ -386,3 +384,59 @@ class Engine:
     def trouble(self) -> list[str]:
         """What does not work as it should."""
         return [*filter(None, [self.journal.degraded]), *self._lacking, *self.node.degraded()]
+
+
+class _Passes:
+    """An engine's passes in an event loop, each a callback of its own.
+
+    A task that waits would be woken one turn of the loop later, after what clients have to do in that, and would need
+    six times as long to wait again.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        import asyncio
+
+        self._engine = engine
+        self._loop = asyncio.get_running_loop()
+        self._over = self._loop.create_future()
+        self._wake_at: float | None = None
+        self._due: float | None = None
+        self._timer: TimerHandle | None = None
+
+    async def over(self) -> None:
+        """Have them made until the pod is finished. Raises what one of them raises."""
+        fd = self._engine.node.fileno()
+        self._make(self._engine.step)
+        self._loop.add_reader(fd, self._make, partial(self._go_on, in_time=True))
+        try:
+            await self._over
+        finally:
+            self._loop.remove_reader(fd)
+            self._set_timer(None)
+
+    def _make(self, one: Callable[[], float | None]) -> None:
+        if self._over.done():
+            return
+        try:
+            self._wake_at = one()
+            self._set_timer(self._engine._due(self._wake_at))
+        except BaseException as problem:
+            self._over.set_exception(problem)
+        else:
+            if self._engine.facts.finished:
+                self._over.set_result(None)
+
+    def _go_on(self, *, in_time: bool) -> float | None:
+        return self._engine._go_on(self._wake_at, in_time=in_time)
+
+    def _set_timer(self, due: float | None) -> None:
+        if due == self._due:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._due = due
+        self._timer = None if due is None else self._loop.call_at(due, self._on_time)
+
+    def _on_time(self) -> None:
+        self._due = self._timer = None
+        self._make(partial(self._go_on, in_time=False))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import anyio
@@ -117,6 +117,67 @@ async def test_a_request_to_stop_ends_the_run(world) -> None:  # type: ignore[no
     it.node.post(StopAsked(at=it.engine.now(), by="test"))
     await run(it)
     assert exit_code(plan, it.engine.facts) == (0, "stopped on request")
+
+
+class Doing:
+    """An observer that does something of its own, at most after so many seconds each time."""
+
+    def __init__(self, then: Callable[[Engine], None], again: float | None = None) -> None:
+        self._then = then
+        self._again = again
+
+    def happened(self, engine: Engine, notices: object) -> None:
+        self._then(engine)
+
+    def look_at(self, engine: Engine) -> float | None:
+        return None if self._again is None else engine.now() + self._again
+
+
+async def test_what_happens_is_dealt_with_in_the_turn_in_which_it_comes(world) -> None:  # type: ignore[no-untyped-def]
+    it, turns = world(planned(container("a")), a=Habit()), 0
+
+    async def busy() -> None:
+        nonlocal turns
+        it.node.post(StopAsked(at=it.engine.now(), by="test"))
+        while it.engine.facts.stop is None:
+            turns += 1
+            await anyio.sleep(0)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(run, it)
+        await anyio.wait_all_tasks_blocked()
+        tasks.start_soon(busy)
+    assert turns == 2  # what was to be done already when the event came
+
+
+async def test_an_observer_has_a_pass_made_when_nothing_happens(world) -> None:  # type: ignore[no-untyped-def]
+    it, passes = world(planned(container("a")), a=Habit()), 0
+
+    def count(engine: Engine) -> None:
+        nonlocal passes
+        passes += 1
+        if passes == 3:
+            it.node.post(StopAsked(at=engine.now(), by="test"))
+
+    it.engine.observers.append(Doing(count, again=0.001))
+    await run(it)
+    assert passes >= 3
+
+
+async def test_a_fault_in_a_pass_ends_the_run(world) -> None:  # type: ignore[no-untyped-def]
+    it, passes = world(planned(container("a")), a=Habit()), 0
+
+    def fail_at_second(engine: Engine) -> None:
+        nonlocal passes
+        passes += 1
+        if passes == 2:
+            raise ZeroDivisionError
+
+    it.engine.observers.append(Doing(fail_at_second, again=0.001))
+    with pytest.raises(ExceptionGroup) as found:
+        await run(it)
+    assert found.group_contains(ZeroDivisionError)
+    assert passes == 2
 
 
 async def test_the_journal_folds_back_into_the_same_facts(world) -> None:  # type: ignore[no-untyped-def]
