@@ -62,6 +62,9 @@ class Node(Protocol):
     def collect(self) -> list[Event]:
         """What has happened; never blocks."""
 
+    def attend(self) -> None:
+        """Answer who asks just now; never blocks."""
+
     def post(self, event: Event) -> None:
         """Hand in an event from outside."""
 
@@ -218,11 +221,12 @@ class Engine:
     def step(self) -> float | None:
         """Decide and act until there is nothing to do; when to look again.
 
-        What has happened is told before anything is done about it: an end is seen also when the start that follows it
-        at once is part of the same step.
+        What has happened is told before anything is done about it, to observers and to who asks just now: an end is
+        seen also when the start that follows it at once is part of the same step.
         """
         while True:
             self._tell()
+            self.node.attend()
             now = self.now()
             decision = decide(self.plan, self.facts, now)
             if not decision.actions:
@@ -270,7 +274,8 @@ class Engine:
     def _go_on(self, wake_at: float | None, *, in_time: bool) -> float | None:
         """One pass: what has happened, or the time that has come; when to look again."""
         happened = self.node.collect()
-        if in_time and not happened:  # it was output only
+        if in_time and not happened:  # it was output or a question only
+            self.node.attend()
             return wake_at
         self.happened(*(happened or (Looked(at=self.now()),)))
         return self.step()

@@ -101,6 +101,9 @@ class FakeNode:
         found, self._events = self._events, []
         return found
 
+    def attend(self) -> None:
+        pass
+
     def post(self, event: Event) -> None:
         self._events.append(event)
         os.write(self._write, b".")

@@ -61,13 +61,14 @@ class Window:
             self._want_loop()
             return
         if client is not None:
-            self._watch(client.fileno(), partial(self._hear, client))
-            self._hear(client)  # most send their question with the connection
+            self._hear(client)
 
     def _hear(self, client: Client) -> None:
+        """Take in what the client has sent: most send their question with the connection."""
         try:
             more = client.read()
         except BlockingIOError:
+            self._wait(client, self._hear)
             return
         except OSError:
             more = False
@@ -75,6 +76,8 @@ class Window:
             self._drop(client)
         elif client.received.endswith(b"\n"):
             self._answer(client)
+        else:
+            self._wait(client, self._hear)
 
     def _answer(self, client: Client) -> None:
         try:
@@ -91,7 +94,6 @@ class Window:
             self._drop(client)
             return
         self._unwatch(client.fileno())
-        self._watch(client.fileno(), partial(self._send, client), writing=True)
         self._send(client)
 
     def _send(self, client: Client) -> None:
@@ -99,8 +101,14 @@ class Window:
             client.send_some()
         except OSError:  # it has gone
             client.unsent = b""
-        if not client.unsent:
+        if client.unsent:
+            self._wait(client, self._send, writing=True)
+        else:
             self._drop(client)
+
+    def _wait(self, client: Client, then: Callable[[Client], None], *, writing: bool = False) -> None:
+        if client.fileno() not in self._watched:
+            self._watch(client.fileno(), partial(then, client), writing=writing)
 
     def _drop(self, client: Client) -> None:
         assert self._desk is not None

@@ -233,13 +233,18 @@ class HostNode:
                 self._pump.ready(fd)
             elif fd in self.console:
                 self.console.ready(fd)
-            elif fd in self._watched:
-                self._watched[fd]()
         events, self._events = self._events, []
         return events
 
+    def attend(self) -> None:
+        """Call what is to be called for the descriptors that are ready now."""
+        if self._watched:
+            for fd, _ in self._poll.poll(0):
+                if fd in self._watched:
+                    self._watched[fd]()
+
     def watch(self, fd: int, ready: Callable[[], None], *, writing: bool = False) -> None:
-        """Have this called by `collect` whenever the descriptor can be read (or written), until `unwatch`."""
+        """Have this called by `attend` whenever the descriptor can be read (or written), until `unwatch`."""
         self._watched[fd] = ready
         self._poll.register(fd, select.EPOLLOUT if writing else select.EPOLLIN)
 
