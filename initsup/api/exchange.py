@@ -12,10 +12,6 @@ from initsup.api.failure import Failure, bad_request
 JSON = "application/json"
 INT64 = range(-(2**63), 2**63)
 """What Kubernetes takes as a number."""
-_TRUE, _FALSE = (
-    frozenset(("1", "t", "T", "TRUE", "true", "True")),
-    frozenset(("0", "f", "F", "FALSE", "false", "False")),
-)
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,14 +28,9 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         """A query parameter that is given once."""
         return self.query.get(name, [default])[0]
 
-    def flag(self, name: str, default: bool = False) -> bool:
-        """A boolean as Go's ParseBool reads it. Raises Failure."""
-        text = self.first(name)
-        if text in _TRUE or (text in _FALSE and text):
-            return text in _TRUE
-        if text:
-            raise bad_request(f'invalid value "{text}" for {name}: a boolean is expected')
-        return default
+    def flag(self, name: str) -> bool:
+        """Whether it is given and not false or 0, as in `?watch` (apimachinery/pkg/runtime/conversion.go)."""
+        return name in self.query and self.first(name).lower() not in ("false", "0")
 
     def number(self, name: str) -> int | None:
         """A whole number that an int64 of Kubernetes can hold; None when it is not given. Raises Failure."""
