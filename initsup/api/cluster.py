@@ -13,6 +13,7 @@ from initsup.api import catalog, channels
 from initsup.api.exchange import Answer, Request, Stream, Upgrade, Wire, reply
 from initsup.api.failure import bad_request, no_route, not_allowed, not_found
 from initsup.api.guard import wants_page
+from initsup.api.listing import listed
 from initsup.api.negotiate import list_reply, one_reply
 from initsup.api.selectors import Selection
 from initsup.api.store import Store
@@ -163,9 +164,8 @@ class Cluster:
         )
         if request.flag("watch"):
             return Stream(Watch(store, resource, selection, request).lines())
-        objects = [one for one in store.all(resource) if selection(one)]
-        store.check(request.number("resourceVersion") or 0)
-        return list_reply(request, resource, objects, store.version)
+        found = listed(store, resource, selection, request)
+        return list_reply(request, resource, found.objects, found.meta)
 
     def _configure(self, target: Target, request: Request) -> Answer:
         from initsup.api import configs
@@ -203,7 +203,7 @@ class Cluster:
         found = [one for one in self.store.all("pods") if selection(one)]
         for one in found:
             await pods.delete(self.store, one["metadata"]["name"], request)
-        return list_reply(request, "pods", found, self.store.version)
+        return list_reply(request, "pods", found, {"resourceVersion": str(self.store.version)})
 
     async def _sub(self, target: Target, request: Request) -> Answer:
         found = catalog.find("", target.resource)

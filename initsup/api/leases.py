@@ -26,7 +26,7 @@ async def answer(store: Store, target: Target, request: Request) -> Answer:
             raise not_found("leases", target.name)
         return reply(form(request).one("leases", _lease(store)))
     found = [_lease(store)] if here else []
-    tree = form(request).list("leases", found, str(store.version))
+    tree = form(request).list("leases", found, {"resourceVersion": str(store.version)})
     return reply({**tree, "kind": "LeaseList", "apiVersion": "coordination.k8s.io/v1"} if "items" in tree else tree)
 
 

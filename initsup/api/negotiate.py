@@ -30,11 +30,10 @@ class Form:
         self.shape = shape
         self.include = include
 
-    def list(self, resource: str, objects: list[Object], version: str) -> Object:
-        """A list of objects."""
+    def list(self, resource: str, objects: list[Object], meta: Object) -> Object:
+        """A list of objects with its metadata."""
         if self.shape == "table":
-            return table(resource, objects, self.include, version)
-        meta = {"resourceVersion": version}
+            return table(resource, objects, self.include, meta)
         if self.shape == "metadata":
             items = [metadata_only(one) for one in objects]
             version_of = {"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1"}
@@ -45,15 +44,18 @@ class Form:
     def one(self, resource: str, found: Object) -> Object:
         """One object."""
         if self.shape == "table":
-            return table(resource, [found], self.include, found["metadata"].get("resourceVersion", ""))
+            return table(resource, [found], self.include, _version_of(found))
         return metadata_only(found) if self.shape == "metadata" else found
 
     def event(self, resource: str, found: Object, first: bool) -> Object:
         """The object of a watch event; only the first table tells its columns."""
         if self.shape == "table":
-            version = found["metadata"].get("resourceVersion", "")
-            return table(resource, [found], self.include, version, defined=first)
+            return table(resource, [found], self.include, _version_of(found), defined=first)
         return self.one(resource, found)
+
+
+def _version_of(found: Object) -> Object:
+    return {"resourceVersion": found["metadata"].get("resourceVersion", "")}
 
 
 def accepted(request: Request) -> list[tuple[str, dict[str, str]]]:
@@ -87,9 +89,9 @@ def form(request: Request) -> Form:
     return Form("object", include)
 
 
-def list_reply(request: Request, resource: str, objects: list[Object], version: int) -> Reply:
-    """A list in the form that is wanted."""
-    return reply(form(request).list(resource, objects, str(version)))
+def list_reply(request: Request, resource: str, objects: list[Object], meta: Object) -> Reply:
+    """A list, with its metadata, in the form that is wanted."""
+    return reply(form(request).list(resource, objects, meta))
 
 
 def one_reply(request: Request, resource: str, found: Object, code: int = 200) -> Reply:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from initsup.api.exchange import Answer, Request, Stream, reply
 from initsup.api.failure import not_allowed, not_found
+from initsup.api.listing import listed
 from initsup.api.negotiate import Form, form
 from initsup.api.selectors import Selection
 from initsup.api.watching import Watch
@@ -28,8 +29,8 @@ _RENAMED = {
 class _NewForm(Form):
     """Gives whole objects in the new form; tables are the same in both."""
 
-    def list(self, resource: str, objects: list[dict[str, Any]], version: str) -> dict[str, Any]:
-        tree = super().list(resource, objects, version)
+    def list(self, resource: str, objects: list[dict[str, Any]], meta: dict[str, Any]) -> dict[str, Any]:
+        tree = super().list(resource, objects, meta)
         if self.shape == "object":
             items = [renamed(one) for one in objects]
             tree |= {"apiVersion": "events.k8s.io/v1", "items": items}
@@ -55,8 +56,8 @@ async def answer(store: Store, target: Target, request: Request) -> Answer:
     selection = Selection("events", request.first("labelSelector"), fields, target.namespace, target.name)
     if request.flag("watch"):
         return Stream(Watch(store, "events", selection, request, shown).lines())
-    found_all = [one for one in store.all("events") if selection(one)]
-    return reply(shown.list("events", found_all, str(store.version)))
+    found_all = listed(store, "events", selection, request)
+    return reply(shown.list("events", found_all.objects, found_all.meta))
 
 
 def renamed(event: dict[str, Any]) -> dict[str, Any]:

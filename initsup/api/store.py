@@ -88,6 +88,18 @@ class Store:
         self.refresh()
         return list(self._objects.get(resource, {}).values())
 
+    def at(self, resource: str, version: int) -> list[Object]:
+        """The objects of a resource as they were at a version. Raises Failure for one that is out of reach."""
+        self.refresh()
+        found = dict(self._objects.get(resource, {}))
+        for change in reversed(self.since(version)):
+            if change.resource == resource:
+                if change.after is not None:
+                    del found[change.after["metadata"]["name"]]
+                if change.before is not None:
+                    found[change.before["metadata"]["name"]] = change.before
+        return list(found.values())
+
     def get(self, resource: str, name: str) -> Object | None:
         """One object as it is now."""
         self.refresh()

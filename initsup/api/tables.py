@@ -104,7 +104,7 @@ def _column(name: str, priority: int) -> Object:
     }
 
 
-def table(resource: str, objects: list[Object], include: str, version: str, *, defined: bool = True) -> Object:
+def table(resource: str, objects: list[Object], include: str, meta: Object, *, defined: bool = True) -> Object:
     """A meta.k8s.io/v1 Table. `include` is None, Metadata (default) or Object; `defined`: with column definitions."""
     cells = _TABLES.get(resource, ("", "", _other))[2]
     now = time.time()
@@ -119,7 +119,7 @@ def table(resource: str, objects: list[Object], include: str, version: str, *, d
     return {
         "kind": "Table",
         "apiVersion": "meta.k8s.io/v1",
-        "metadata": {"resourceVersion": version},
+        "metadata": meta,
         "columnDefinitions": columns(resource) if defined else None,
         "rows": rows,
     }

@@ -13,7 +13,8 @@ from typing import Any
 import anyio
 
 from initsup.api.exchange import Request, encode
-from initsup.api.failure import Failure, invalid
+from initsup.api.failure import Failure
+from initsup.api.listing import check_options
 from initsup.api.negotiate import KINDS, Form, form
 from initsup.api.selectors import Selection
 from initsup.api.store import Change, Store
@@ -29,17 +30,15 @@ class Watch:
         self._selection = selection
         self._form = shown or form(request)
         self._first = True
-        self._timeout = request.number("timeoutSeconds")
+        check_options(request)
+        self._timeout = request.number("timeoutSeconds") or None
         store.refresh()
+        self._bookmarks = request.flag("allowWatchBookmarks")
         self._initial = request.flag("sendInitialEvents")
-        match = request.first("resourceVersionMatch")
-        if self._initial and (match != "NotOlderThan" or not request.flag("allowWatchBookmarks")):
-            message = "Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
-            raise invalid("ListOptions", "", ("resourceVersionMatch", "FieldValueForbidden", message))
         version = request.number("resourceVersion") or 0
         store.check(version)
-        self._replay = self._initial or not version
-        self._version = version if not self._replay else store.version
+        self._replay = self._initial if "sendInitialEvents" in request.query else not version
+        self._version = store.version if self._replay or not version else version
 
     async def lines(self) -> AsyncIterator[bytes]:
         """The lines, until the client has had enough, its time is up, or the pod is gone."""
@@ -65,6 +64,8 @@ class Watch:
                     with anyio.CancelScope(deadline=deadline) as patience:
                         await seat.news()
                     if patience.cancelled_caught:
+                        if self._bookmarks:
+                            yield self._bookmark()
                         return
 
     def _is_behind(self) -> bool:
@@ -75,19 +76,18 @@ class Watch:
         found = [one for one in self._store.all(self._resource) if self._selection(one)]
         self._version = self._store.version
         lines = [self._event("ADDED", one) for one in found]
-        if self._initial:
-            lines.append(_line("BOOKMARK", self._bookmark()))
+        if self._initial and self._bookmarks:
+            lines.append(self._bookmark({"k8s.io/initial-events-end": "true"}))
         return b"".join(lines)
 
-    def _bookmark(self) -> dict[str, Any]:
-        meta = {
-            "resourceVersion": str(self._version),
-            "creationTimestamp": None,
-            "annotations": {"k8s.io/initial-events-end": "true"},
-        }
+    def _bookmark(self, annotations: dict[str, str] | None = None) -> bytes:
+        """From where a later watch may go on."""
+        meta: dict[str, Any] = {"resourceVersion": str(self._version), "creationTimestamp": None}
+        if annotations:
+            meta["annotations"] = annotations
         kind = KINDS.get(self._resource, "")
         mark: dict[str, Any] = {"kind": kind, "apiVersion": "v1", "metadata": meta}
-        return self._form.event(self._resource, mark, False) if self._form.shape == "metadata" else mark
+        return _line("BOOKMARK", mark if self._form.shape == "table" else self._form.one(self._resource, mark))
 
     def _news(self) -> bytes:
         changes = self._store.since(self._version)
