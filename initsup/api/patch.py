@@ -150,11 +150,11 @@ def _json_patched(one: dict[str, Any], operations: Any) -> dict[str, Any]:
     if len(operations) > 10000:
         raise Failure(413, "Request entity too large: the allowed maximum operations in a JSON patch is 10000")
     tree: Any = copy.deepcopy(one)
-    for step in operations:
+    for number, step in enumerate(operations):
         try:
             tree = _step(tree, step)
-        except (KeyError, IndexError, ValueError, TypeError) as problem:
-            message = f"the server rejected our request due to an error in our request: {step}: {problem!r}"
+        except ValueError as problem:
+            message = f"the server rejected our request due to an error in our request: operation {number}: {problem}"
             raise Failure(422, message, "Invalid") from None
     if not isinstance(tree, dict):
         raise bad_request("a JSON patch must leave an object")
@@ -162,63 +162,69 @@ def _json_patched(one: dict[str, Any], operations: Any) -> dict[str, Any]:
 
 
 def _step(tree: Any, step: dict[str, Any]) -> Any:
-    kind, path = step["op"], _pointer(step["path"])
+    """The tree after one operation. Raises ValueError."""
+    kind, path = _given(step, "op"), _pointer(step, "path")
     if kind in ("add", "replace"):
-        return _set(tree, path, copy.deepcopy(step["value"]), insert=kind == "add")
+        return _set(tree, path, copy.deepcopy(_given(step, "value")), insert=kind == "add")
     if kind == "remove":
         return _unset(tree, path)
     if kind == "test":
-        if _find(tree, path) != step["value"]:
-            raise ValueError("testing value failed")
+        if _find(tree, path) != _given(step, "value"):
+            raise ValueError(f"testing value {step['path']} failed")
         return tree
     if kind in ("move", "copy"):
-        source = _pointer(step["from"])
+        source = _pointer(step, "from")
         value = copy.deepcopy(_find(tree, source))
         return _set(_unset(tree, source) if kind == "move" else tree, path, value, insert=True)
     raise ValueError(f"unknown operation {kind}")
 
 
-def _pointer(text: Any) -> list[str]:
-    if not isinstance(text, str):
-        raise TypeError("a path is a string")
-    if text and not text.startswith("/"):
-        raise ValueError("a path begins with a slash")
+def _given(step: dict[str, Any], field: str) -> Any:
+    if field not in step:
+        raise ValueError(f"{field} is missing")
+    return step[field]
+
+
+def _pointer(step: dict[str, Any], field: str) -> list[str]:
+    text = _given(step, field)
+    if not isinstance(text, str) or (text and not text.startswith("/")):
+        raise ValueError(f"{field} must begin with a slash")
     return [word.replace("~1", "/").replace("~0", "~") for word in text.split("/")[1:]]
 
 
 def _find(tree: Any, path: list[str]) -> Any:
     for word in path:
-        tree = tree[_index(tree, word)] if isinstance(tree, list) else tree[word]
+        tree = tree[_at(tree, word)]
     return tree
 
 
-def _index(items: list[Any], word: str) -> int:
-    if not word.isdecimal() or int(word) >= len(items):
-        raise IndexError(word)
-    return int(word)
+def _at(parent: Any, word: str) -> Any:
+    """Where this is in an object or a list. Raises ValueError when it is not."""
+    if isinstance(parent, list) and word.isdecimal() and int(word) < len(parent):
+        return int(word)
+    if isinstance(parent, dict) and word in parent:
+        return word
+    raise ValueError(f"there is no {word}")
 
 
 def _set(tree: Any, path: list[str], value: Any, *, insert: bool) -> Any:
     if not path:
         return value
-    parent = _find(tree, path[:-1])
-    if isinstance(parent, list):
-        if not insert:
-            parent[_index(parent, path[-1])] = value
-        elif path[-1] == "-" or path[-1] == str(len(parent)):
-            parent.append(value)
-        else:
-            parent.insert(_index(parent, path[-1]), value)
-    elif isinstance(parent, dict):
-        if not insert and path[-1] not in parent:
-            raise KeyError(path[-1])
-        parent[path[-1]] = value
+    parent, last = _find(tree, path[:-1]), path[-1]
+    if isinstance(parent, list) and insert and last in ("-", str(len(parent))):
+        parent.append(value)
+    elif isinstance(parent, list) and insert:
+        parent.insert(_at(parent, last), value)
+    elif isinstance(parent, dict) and insert:
+        parent[last] = value
     else:
-        raise TypeError(f"{path[-1]} is not in an object")
+        parent[_at(parent, last)] = value
     return tree
 
 
 def _unset(tree: Any, path: list[str]) -> Any:
+    if not path:
+        raise ValueError("the whole cannot be removed")
     parent = _find(tree, path[:-1])
-    del parent[_index(parent, path[-1]) if isinstance(parent, list) else path[-1]]
+    del parent[_at(parent, path[-1])]
     return tree

@@ -154,10 +154,6 @@ def test_json_patch(steps: Any, result: Any) -> None:
         pytest.param(STRATEGIC, {"spec": {"containers": [{"image": "x"}]}}, 400, id="an item without its key"),
         pytest.param(STRATEGIC, {"$patch": "frobnicate"}, 400, id="an unknown directive"),
         pytest.param(JSON_PATCH, {}, 400, id="a map is no JSON patch"),
-        pytest.param(JSON_PATCH, [{"op": "test", "path": "/a", "value": 1}], 422, id="a test that fails"),
-        pytest.param(JSON_PATCH, [{"op": "remove", "path": "/spec/containers/7"}], 422, id="beyond the end"),
-        pytest.param(JSON_PATCH, [{"op": "remove", "path": 1}], 422, id="a path that is no string"),
-        pytest.param(JSON_PATCH, [{"op": "fly", "path": "/a"}], 422, id="an unknown operation"),
         pytest.param(JSON_PATCH, [{"op": "replace", "path": "", "value": 1}], 400, id="what is left is no object"),
         pytest.param(JSON_PATCH, [{"op": "remove", "path": "/a"}] * 10001, 413, id="too many operations"),
     ],
@@ -166,6 +162,30 @@ def test_what_is_wrong_is_refused(kind: str, body: Any, code: int) -> None:
     with pytest.raises(Failure) as refused:
         patched(POD, kind, body)
     assert refused.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("step", "message"),
+    [
+        pytest.param({"op": "test", "path": "/metadata/labels/a", "value": "2"},
+                     "testing value /metadata/labels/a failed", id="a test that fails"),
+        pytest.param({"op": "remove", "path": "/spec/containers/7"}, "there is no 7", id="beyond the end"),
+        pytest.param({"op": "remove", "path": "/metadata/none"}, "there is no none", id="not there"),
+        pytest.param({"op": "replace", "path": "/metadata/none", "value": 1}, "there is no none", id="to replace"),
+        pytest.param({"op": "add", "path": "/metadata/labels/a/x", "value": 1}, "there is no x", id="in a word"),
+        pytest.param({"op": "add", "path": "/spec/containers/x", "value": 1}, "there is no x", id="no index"),
+        pytest.param({"op": "remove", "path": ""}, "the whole cannot be removed", id="all of it"),
+        pytest.param({"op": "remove", "path": 1}, "path must begin with a slash", id="a path that is no string"),
+        pytest.param({"op": "add", "path": "/a"}, "value is missing", id="no value"),
+        pytest.param({"path": "/a"}, "op is missing", id="no operation"),
+        pytest.param({"op": "fly", "path": "/a"}, "unknown operation fly", id="an unknown one"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_json_patch_is_said_in_words(step: Any, message: str) -> None:
+    with pytest.raises(Failure) as refused:
+        patched(POD, JSON_PATCH, [step])
+    told = "the server rejected our request due to an error in our request: operation 0: "
+    assert (refused.value.code, refused.value.message) == (422, told + message)
 
 
 def test_the_object_is_left_as_it_was() -> None:
