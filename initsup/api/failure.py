@@ -66,6 +66,11 @@ def not_allowed() -> Failure:
     return Failure(405, "the server does not allow this method on the requested resource")
 
 
+def internal(why: str) -> Failure:
+    """It is understood, and could not be done."""
+    return Failure(500, f"Internal error occurred: {why}", details={"causes": [{"message": why}]})
+
+
 def bad_request(message: str) -> Failure:
     """The request makes no sense."""
     return Failure(400, message)

@@ -13,7 +13,7 @@ import h11
 from anyio.abc import ByteStream
 
 from initsup.api.exchange import Answer, Reply, Request, Stream, Upgrade, refusal
-from initsup.api.failure import Failure, bad_request
+from initsup.api.failure import Failure, bad_request, internal
 from initsup.api.guard import admit
 
 MAX_HEADER = 65536
@@ -110,7 +110,7 @@ class Connection:
             return refusal(problem)
         except Exception as problem:  # a fault of ours: the client is told, and the pod goes on
             traceback.print_exc()
-            return refusal(Failure(500, f"Internal error occurred: {problem!r}"))
+            return refusal(internal(repr(problem)))
 
     # -- reading ----------------------------------------------------------------------------------------------------
 

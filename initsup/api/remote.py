@@ -14,7 +14,7 @@ import msgspec
 
 from initsup.api.channels import RESIZE, STDERR, STDIN, STDOUT, SUCCESS, Channels
 from initsup.api.exchange import Request
-from initsup.api.failure import Failure, bad_request
+from initsup.api.failure import Failure, bad_request, internal
 from initsup.core.facts import Running, Starting, Stopping, Waiting
 from initsup.engine import Engine
 
@@ -80,7 +80,7 @@ async def run_command(engine: Engine, asked: Wanted, channels: Channels) -> dict
         try:
             command = engine.node.execute(asked.container, asked.attempt, asked.command, theirs, asked.tty, on_exit)
         except OSError as problem:
-            return _not_started(asked, problem)
+            return _not_done("executing command in", problem)
         finally:
             for fd in {*theirs}:
                 os.close(fd)
@@ -192,9 +192,9 @@ def _exit_status(code: int) -> dict[str, Any]:
     }
 
 
-def _not_started(asked: Wanted, problem: OSError) -> dict[str, Any]:
-    text = problem.strerror or str(problem)
-    return Failure(500, f'cannot exec in container "{asked.container}": {text}').status()
+def _not_done(what: str, problem: OSError) -> dict[str, Any]:
+    """In kubelet's words (pkg/kubelet/pkg/cri/streaming/remotecommand)."""
+    return internal(f"error {what} container: {problem.strerror or problem}").status()
 
 
 # -- attach ---------------------------------------------------------------------------------------------------------
@@ -247,7 +247,7 @@ async def attach(engine: Engine, asked: Wanted, channels: Channels, held: _Held 
     try:
         attachment = engine.node.attach(asked.container, asked.attempt, held.take)
     except OSError as problem:
-        return _not_started(asked, problem)
+        return _not_done("attaching to", problem)
     session = anyio.CancelScope()
     status = SUCCESS
     try:

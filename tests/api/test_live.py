@@ -292,6 +292,23 @@ def test_malformed_websocket_frames(live: Live, frame: bytes, close: int) -> Non
     assert rest[:4] == b"\x88\x02" + close.to_bytes(2) or rest[:1] == b"\x88"
 
 
+def test_a_command_that_cannot_be_started_is_told_as_kubelet_does(live: Live) -> None:
+    head = (
+        f"GET {PODS}/live/exec?container=app&command=no-such-program&stdout=1 HTTP/1.1\r\nHost: localhost\r\n"
+        "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: v5.channel.k8s.io\r\n\r\n"
+    )
+    with live.unix() as connection:
+        connection.sendall(head.encode())
+        answer = b""
+        while b"}\x88" not in answer and (piece := connection.recv(4096)):  # a frame that ends, and the closing one
+            answer += piece
+    status = json.loads(answer[answer.index(b"\x03{") + 1 : answer.rindex(b"}") + 1])
+    why = 'error executing command in container: exec: "no-such-program": executable file not found in $PATH'
+    assert status["message"] == f"Internal error occurred: {why}"
+    assert status["details"] == {"causes": [{"message": why}]}
+
+
 @pytest.mark.parametrize(
     ("header", "value"),
     [
