@@ -52,30 +52,56 @@ class Asked(msgspec.Struct, frozen=True):
 
 def asked(resource: str, before: Object, request: Request, managers: Managers) -> Asked:
     """What a PUT or a PATCH asks for. Raises Failure, also when another object is meant."""
-    kind = request.header("content-type").partition(";")[0].strip().lower()
-    manager = request.first("fieldManager") or request.header("user-agent").partition("/")[0] or "unknown"
-    applies = request.method == "PATCH" and kind in patch.APPLY
+    is_apply = applies(request)
     if request.method == "PUT":
         document = after = object_of(request)
+    elif is_apply:
+        document = _applied(request)
+        after = managers.applied(before, document, manager(request), force=request.flag("force"))
     else:
-        document = decoded(request, yaml=applies)
-        after = _patched(before, kind or JSON, document, request, managers)
+        document = decoded(request)
+        after = _patched(before, document, request)
     _check_same(resource, before, after)
-    return Asked(before, after, document if isinstance(document, dict) else {}, manager, applies)
+    return Asked(before, after, document if isinstance(document, dict) else {}, manager(request), is_apply)
 
 
-def _patched(before: Object, kind: str, document: Any, request: Request, managers: Managers) -> Object:
-    if kind not in patch.APPLY:
-        if request.flag("force"):
-            message = "Forbidden: may not be specified for non-apply patch"
-            raise invalid("PatchOptions.meta.k8s.io", "", ("force", "FieldValueForbidden", message))
-        return patch.patched(before, kind, document)
+def manager(request: Request) -> str:
+    """Who changes an object, as server-side apply calls it."""
+    return request.first("fieldManager") or request.header("user-agent").partition("/")[0] or "unknown"
+
+
+def applies(request: Request) -> bool:
+    """Whether this is a server-side apply."""
+    return request.method == "PATCH" and _kind(request) in patch.APPLY
+
+
+def creation(name: str, request: Request) -> Request:
+    """The POST that an apply of an object which is not there comes to. Raises Failure."""
+    document = _applied(request)
+    meta = part(document, "metadata")
+    if meta.get("name") not in (None, "", name):
+        raise bad_request(f"the name of the object ({meta['name']}) does not match the name on the URL")
+    body = msgspec.json.encode({**document, "metadata": {**meta, "name": name}})
+    return msgspec.structs.replace(request, method="POST", body=body, headers={**request.headers, "content-type": JSON})
+
+
+def _kind(request: Request) -> str:
+    return request.header("content-type").partition(";")[0].strip().lower()
+
+
+def _applied(request: Request) -> Object:
     if not request.first("fieldManager"):
         message = "Required value: is required for apply patch"
         raise invalid("PatchOptions.meta.k8s.io", "", ("fieldManager", "FieldValueRequired", message))
-    if not isinstance(document, dict):
-        raise bad_request("a patch must be an object")
-    return managers.applied(before, document, request.first("fieldManager"), force=request.flag("force"))
+    document: Object = decoded(request, yaml=True)
+    return document
+
+
+def _patched(before: Object, document: Any, request: Request) -> Object:
+    if request.flag("force"):
+        message = "Forbidden: may not be specified for non-apply patch"
+        raise invalid("PatchOptions.meta.k8s.io", "", ("force", "FieldValueForbidden", message))
+    return patch.patched(before, _kind(request) or JSON, document)
 
 
 def _check_same(resource: str, before: Object, after: Object) -> None:

@@ -171,11 +171,11 @@ class Cluster:
         from initsup.api import configs
 
         if request.method == "POST" and target.namespace and not target.name:
-            if self.store.get("namespaces", target.namespace) is None:
-                raise not_found("namespaces", target.namespace)
             return configs.create(self.store, target.resource, target.namespace, request)
         if not target.name or request.method not in ("DELETE", "PATCH", "PUT"):
             raise not_allowed()
+        if (new := self._creation(target, request)) is not None:
+            return configs.create(self.store, target.resource, target.namespace, new, applied=True)
         self._found(target)
         if request.method == "DELETE":
             return configs.delete(self.store, target.resource, target.name, request)
@@ -190,6 +190,8 @@ class Cluster:
             return await self._delete_all(target, request)
         if not target.name or request.method not in ("DELETE", "PATCH", "PUT"):
             raise not_allowed()
+        if (new := self._creation(target, request)) is not None:
+            return pods.create(self.store, new, target.namespace)
         self._found(target)
         if request.method == "DELETE":
             return await pods.delete(self.store, target.name, request)
@@ -213,9 +215,23 @@ class Cluster:
         route = _SUBS[target.sub]
         return await route(self, target, request)
 
-    def _found(self, target: Target) -> dict[str, Any]:
+    def _creation(self, target: Target, request: Request) -> Request | None:
+        """What to do instead of an apply when there is no such object."""
+        from initsup.api.changing import applies, creation
+
+        if not applies(request) or self._known(target) is not None:
+            return None
+        return creation(target.name, request)
+
+    def _known(self, target: Target) -> dict[str, Any] | None:
         found = self.store.get(target.resource, target.name)
         if found is None or (target.namespace and found["metadata"].get("namespace") != target.namespace):
+            return None
+        return found
+
+    def _found(self, target: Target) -> dict[str, Any]:
+        found = self._known(target)
+        if found is None:
             raise not_found(target.resource, target.name)
         return found
 

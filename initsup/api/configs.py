@@ -11,9 +11,9 @@ from typing import Any
 from msgspec.structs import replace
 
 from initsup.api.body import object_of, part
-from initsup.api.changing import asked, check_preconditions, not_valid, read, words
+from initsup.api.changing import Asked, asked, check_preconditions, manager, not_valid, read, words
 from initsup.api.exchange import Reply, Request, reply
-from initsup.api.failure import bad_request, exists, forbidden, invalid
+from initsup.api.failure import bad_request, exists, forbidden, invalid, not_found
 from initsup.api.negotiate import KINDS, one_reply
 from initsup.api.store import Store
 from initsup.api.surroundings import namespace
@@ -27,8 +27,10 @@ _KEEPS = {"configmaps": "config_maps", "secrets": "secrets"}
 _LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 
 
-def create(store: Store, resource: str, space: str, request: Request) -> Reply:
-    """POST. Raises Failure."""
+def create(store: Store, resource: str, space: str, request: Request, *, applied: bool = False) -> Reply:
+    """POST; `applied`: by one who applies. Raises Failure."""
+    if store.get("namespaces", space) is None:
+        raise not_found("namespaces", space)
     wanted = object_of(request)
     meta = part(wanted, "metadata")
     if wanted.get("kind") not in (None, KINDS[resource]):
@@ -46,6 +48,7 @@ def create(store: Store, resource: str, space: str, request: Request) -> Reply:
         raise exists(resource, name)
     if not request.first("dryRun"):
         _keep(store, resource, name, one)
+        Asked({}, wanted, wanted, manager(request), applied).done(store.managers(resource, name))
     return one_reply(request, resource, store.get(resource, name) or {**wanted, "metadata": meta}, 201)
 
 

@@ -193,7 +193,7 @@ def _exit_status(code: int) -> dict[str, Any]:
 
 
 def _not_done(what: str, problem: OSError) -> dict[str, Any]:
-    """In kubelet's words (pkg/kubelet/pkg/cri/streaming/remotecommand)."""
+    """In kubelet's words (k8s.io/kubelet/pkg/cri/streaming/remotecommand)."""
     return internal(f"error {what} container: {problem.strerror or problem}").status()
 
 

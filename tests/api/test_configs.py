@@ -13,6 +13,7 @@ pytestmark = pytest.mark.real
 MAPS = "/api/v1/namespaces/default/configmaps"
 SECRETS = "/api/v1/namespaces/default/secrets"
 MERGE = "application/merge-patch+json"
+APPLY = "application/apply-patch+yaml"
 
 POD = """\
 metadata = {name = "live"}
@@ -87,6 +88,24 @@ def test_one_comes_and_goes(live: Live) -> None:
     assert live.ask(f"{MAPS}/passing")[0] == 404
 
 
+def test_what_is_applied_and_not_there_is_created(live: Live) -> None:
+    path = f"{MAPS}/applied?fieldManager=me"
+    code, one = live.ask(path, "PATCH", a_map("applied", x="1"), Content_Type=APPLY)
+    assert (code, one["data"], one["metadata"]["name"]) == (201, {"x": "1"}, "applied")
+    other = path.replace("=me", "=you")
+    code, status = live.ask(other, "PATCH", a_map("applied", x="2"), Content_Type=APPLY)
+    assert (code, status["message"]) == (409, 'Apply failed with 1 conflict: conflict with "me" using v1: .data.x')
+    code, one = live.ask(path, "PATCH", a_map("applied", y="2"), Content_Type=APPLY)
+    assert (code, one["data"]) == (200, {"y": "2"})
+
+
+def test_who_creates_one_has_its_fields(live: Live) -> None:
+    assert live.ask(f"{MAPS}?fieldManager=maker", "POST", a_map("made", x="1"))[0] == 201
+    code, status = live.ask(f"{MAPS}/made?fieldManager=me", "PATCH", a_map("made", x="2"), Content_Type=APPLY)
+    assert code == 409
+    assert 'conflict with "maker" using v1 at ' in status["message"]
+
+
 def test_a_secret_takes_plain_words(live: Live) -> None:
     secret = {"kind": "Secret", "metadata": {"generateName": "s-"}, "stringData": {"a": "word"}}
     code, one = live.ask(SECRETS, "POST", secret)
@@ -104,6 +123,11 @@ def test_a_dry_run_changes_nothing(live: Live) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "body", "code", "message"),
     [
+        pytest.param("PATCH", f"{MAPS}/x?fieldManager=m", a_map("y"), 400, "does not match the name on", id="misnamed"),
+        pytest.param("PATCH", f"{MAPS}/x", a_map("x"), 422, "fieldManager: Required value", id="by nobody"),
+        pytest.param("PATCH", f"{MAPS}/x?fieldManager=m", [], 400, "must be an object", id="a list"),
+        pytest.param("PATCH", "/api/v1/namespaces/default/pods/x?fieldManager=m", {"metadata": {"name": "x"}}, 403,
+                     "initsup runs one pod", id="a pod"),
         pytest.param("POST", MAPS, a_map("settings"), 409, 'configmaps "settings" already exists', id="twice"),
         pytest.param("POST", MAPS, a_map("A_B"), 422, "a lowercase RFC 1123 subdomain", id="a bad name"),
         pytest.param("POST", MAPS, a_map(""), 422, "name or generateName is required", id="no name"),
@@ -125,6 +149,7 @@ def test_a_dry_run_changes_nothing(live: Live) -> None:
     ],
 )  # fmt: skip
 def test_refusals_are_the_api_servers(live: Live, method: str, path: str, body: Any, code: int, message: str) -> None:
-    found, status = live.ask(path, method, body)
+    form = APPLY if method == "PATCH" else "application/json"
+    found, status = live.ask(path, method, body, Content_Type=form)
     assert (found, status["kind"]) == (code, "Status")
     assert message in status["message"]
