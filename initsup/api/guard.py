@@ -1,7 +1,8 @@
 """Who may ask at all. On the unix socket root and initsup's own user may, on TCP whoever has the token.
 
 Pages of other sites are kept out on both: they send an Origin, and a name that was made to point here comes as another
-Host. Our own page is for everybody (see `api.dashboard`), since a browser that opens an address has no token to send.
+Host. Nobody may ask in the name of somebody else (`kubectl --as`), whose rights nobody here knows. Our own page is for
+everybody (see `api.dashboard`), since a browser that opens an address has no token to send.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import hmac
 import ipaddress
 from collections.abc import Mapping
 
-from initsup.api.failure import Failure, bad_request
+from initsup.api.failure import Failure, bad_request, forbidden
 
 OPEN = frozenset(("/livez",))
 """Paths that need no token."""
@@ -24,11 +25,12 @@ def admit(path: str, headers: Mapping[str, str], token: str | None) -> None:
     origin = headers.get("origin")
     if origin is not None and origin.partition("://")[2] != host:
         raise Failure(403, "requests of other sites are not answered")
-    if token is None or path in OPEN or wants_page(path, headers):
-        return
-    kind, _, given = headers.get("authorization", "").partition(" ")
-    if kind.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), token.encode()):
-        raise Failure(401, "Unauthorized")
+    if token is not None and path not in OPEN and not wants_page(path, headers):
+        kind, _, given = headers.get("authorization", "").partition(" ")
+        if kind.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), token.encode()):
+            raise Failure(401, "Unauthorized")
+    if named := next((name for name in headers if name.startswith("impersonate-")), ""):
+        raise forbidden("users", headers.get("impersonate-user", headers[named]), "initsup knows only its owner")
 
 
 def wants_page(path: str, headers: Mapping[str, str]) -> bool:

@@ -52,6 +52,9 @@ def test_let_in(path: str, headers: dict[str, str], token: str | None) -> None:
             "/api", {"host": "127.0.0.1:1", "origin": "https://evil.example"} | BEARER, TOKEN, 403, id="another site"
         ),
         pytest.param("/api", {"host": "127.0.0.1:1", "origin": "null"}, None, 403, id="a site that hides"),
+        pytest.param("/api", {"host": "[::1]", "impersonate-user": "bob"} | BEARER, TOKEN, 403, id="as another one"),
+        pytest.param("/api", {"host": "[::1]", "impersonate-group": "g"}, None, 403, id="as one of a group"),
+        pytest.param("/api", {"host": "[::1]", "impersonate-user": "bob"}, TOKEN, 401, id="as another, no token"),
     ],
 )
 def test_kept_out(path: str, headers: dict[str, str], token: str | None, code: int) -> None:
