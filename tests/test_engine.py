@@ -29,7 +29,9 @@ class World:
     def __init__(self, plan, habits, path: Path) -> None:  # type: ignore[no-untyped-def]
         self.node = FakeNode(habits, Engine.now)
         self.path = str(path / "journal.jsonl")
-        self.engine = Engine(plan, self.node, Journal(self.path, plan, 0.0), lambda: Where(ip="192.0.2.1"), host="here")
+        self.engine = Engine(
+            plan, self.node, Journal(self.path, plan, 0.0), lambda: Where(ips=("192.0.2.1",)), host="here"
+        )
 
     def started(self) -> list[str]:
         return [action.container for action in self.node.done if isinstance(action, Start)]

@@ -36,7 +36,9 @@ def engine(tmp_path: Path) -> Iterator[type]:
 
     def make(plan, habit: Habit, *faults: Fault) -> Engine:  # type: ignore[no-untyped-def]
         node = FakeNode(dict.fromkeys(plan.members, habit), Engine.now, faults)
-        made.append(Engine(plan, node, Journal(str(tmp_path / "journal"), plan, 0.0), lambda: Where(ip="192.0.2.1")))
+        made.append(
+            Engine(plan, node, Journal(str(tmp_path / "journal"), plan, 0.0), lambda: Where(ips=("192.0.2.1",)))
+        )
         return made[-1]
 
     yield make  # type: ignore[misc]

@@ -57,7 +57,7 @@ def node(engine: Engine) -> dict[str, Any]:
             "allocatable": capacity(),
             "conditions": [_condition(kind, at) for kind in ("MemoryPressure", "DiskPressure", "PIDPressure", "Ready")],
             "addresses": [
-                {"type": "InternalIP", "address": engine.where.ip},
+                *({"type": "InternalIP", "address": ip} for ip in engine.where.ips),
                 {"type": "Hostname", "address": engine.host},
             ],
             "daemonEndpoints": {"kubeletEndpoint": {"Port": 0}},

@@ -40,10 +40,15 @@ _UNSEEN_END = ContainerState(terminated=ContainerStateTerminated(exit_code=137, 
 
 
 class Where(msgspec.Struct, frozen=True):
-    """What the status tells of the host: its address, and the QoS class that the pod's resources give."""
+    """What the status tells of the host: its addresses, and the QoS class that the pod's resources give."""
 
-    ip: str = ""
+    ips: tuple[str, ...] = ()
     qos_class: str = ""
+
+    @property
+    def ip(self) -> str:
+        """The address where there is room for one; "" where none is known."""
+        return self.ips[0] if self.ips else ""
 
 
 def report(plan: Plan, facts: Facts, now: float, clock: Clock, where: Where = Where()) -> PodStatus:  # noqa: B008
@@ -62,9 +67,9 @@ def report(plan: Plan, facts: Facts, now: float, clock: Clock, where: Where = Wh
         message=message,
         conditions=conditions(plan, facts, inner, clock),
         host_ip=where.ip,
-        host_ips=(HostIP(ip=where.ip),) if where.ip else (),
+        host_ips=tuple(HostIP(ip=ip) for ip in where.ips),
         pod_ip=where.ip,
-        pod_ips=(PodIP(ip=where.ip),) if where.ip else (),
+        pod_ips=tuple(PodIP(ip=ip) for ip in where.ips),
         start_time=clock(facts.began_at),
         init_container_statuses=inits,
         container_statuses=tuple(sorted(mains, key=lambda status: status.name)),

@@ -504,7 +504,7 @@ class Boxes:
         """What the status tells of this host."""
         from initsup.core.report import Where
 
-        return Where(ip=self.context.machine.ips[0], qos_class=self.qos)
+        return Where(ips=self.context.machine.ips, qos_class=self.qos)
 
     def doom(self, process: Process) -> None:
         """Kill all of a process's tree, now and after every `sweep` until nothing is left."""

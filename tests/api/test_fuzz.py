@@ -83,7 +83,9 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     asked = msgspec.structs.replace(with_defaults(plan.asked), config_maps=maps, secrets=secrets)
     plan = msgspec.structs.replace(plan, asked=asked)
     node = FakeNode(dict.fromkeys(plan.members, Habit()), Engine.now)
-    engine = Engine(plan, node, Journal(str(home / "journal"), plan, 0.0), lambda: Where(ip="192.0.2.1"), host="here")
+    engine = Engine(
+        plan, node, Journal(str(home / "journal"), plan, 0.0), lambda: Where(ips=("192.0.2.1",)), host="here"
+    )
     engine.step()
     yield Cluster(engine, str(home))
     node.close()

@@ -794,7 +794,7 @@ def test_when_a_condition_has_changed() -> None:
 
 
 def test_the_pod_as_an_object() -> None:
-    pod = as_pod(ONE, known(ONE, up(at=1), at=1), 2, clock, Where(ip="192.0.2.1"), [])
+    pod = as_pod(ONE, known(ONE, up(at=1), at=1), 2, clock, Where(ips=("192.0.2.1",)), [])
     assert pod["metadata"] == {"name": "p", "namespace": "default", "uid": "u", "creationTimestamp": "T+1"}
     assert pod["spec"]["restartPolicy"] == "Always"
     assert pod["status"]["phase"] == "Running"
@@ -812,10 +812,11 @@ def test_the_pod_as_an_object_when_it_is_deleted_and_in_trouble() -> None:
 
 
 def test_where_it_runs() -> None:
-    where = Where(ip="10.0.0.1", qos_class="Burstable")
+    where = Where(ips=("10.0.0.1", "2001:db8::1"), qos_class="Burstable")
     status = to_dict(report(ONE, begin(ONE, 5), 5, clock, where), defaults=True)
     assert (status["hostIP"], status["podIP"], status["qosClass"]) == ("10.0.0.1", "10.0.0.1", "Burstable")
-    assert (status["hostIPs"], status["podIPs"]) == ([{"ip": "10.0.0.1"}], [{"ip": "10.0.0.1"}])
+    both = [{"ip": "10.0.0.1"}, {"ip": "2001:db8::1"}]
+    assert (status["hostIPs"], status["podIPs"]) == (both, both)
     assert status["startTime"] == "T+5"
     bare = report(ONE, begin(ONE, 5), 5, clock)
     assert (bare.host_ips, bare.pod_ips, bare.host_ip) == ((), (), "")

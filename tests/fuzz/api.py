@@ -92,7 +92,7 @@ def running() -> Engine:
     """A pod that runs, and does nothing that takes time."""
     plan = planned(container("a", readiness_probe=probe()), container("b", stdin=True), policy="Always")
     node = FakeNode(dict.fromkeys(plan.members, Habit()), Engine.now)
-    engine = Engine(plan, node, Journal(f"{_HOME}/journal", plan, 0.0), lambda: Where(ip="192.0.2.1"))
+    engine = Engine(plan, node, Journal(f"{_HOME}/journal", plan, 0.0), lambda: Where(ips=("192.0.2.1",)))
     engine.step()
     return engine
 
