@@ -37,7 +37,8 @@ def _user_of_host(wanted: int | str) -> Account | None:
         entry = pwd.getpwnam(wanted) if isinstance(wanted, str) else pwd.getpwuid(wanted)
     except KeyError:
         return None
-    return Account(entry.pw_uid, entry.pw_gid, tuple(os.getgrouplist(entry.pw_name, entry.pw_gid)))
+    others = (gid for gid in os.getgrouplist(entry.pw_name, entry.pw_gid) if gid != entry.pw_gid)
+    return Account(entry.pw_uid, entry.pw_gid, tuple(others))
 
 
 def _group_of_host(wanted: int | str) -> Account | None:

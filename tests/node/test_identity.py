@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,7 @@ IDENTITIES = [
     pytest.param(None, None, 5001, ids(5001, 0), id="… as a number"),
     pytest.param({"runAsUser": 5009}, None, "web", ids(5009, 0), id="runAsUser wins over the image's"),
     pytest.param({"runAsGroup": 44}, None, "web", ids(1001, 44, 999, 8), id="runAsGroup wins over the image's"),
+    pytest.param({"runAsUser": 1001, "runAsGroup": 44}, None, None, ids(1001, 44, 999, 8), id="… and the own one"),
     pytest.param({"allowPrivilegeEscalation": False}, None, None, Identity(no_new_privs=True), id="no_new_privs"),
     pytest.param({"allowPrivilegeEscalation": True}, None, None, None, id="escalation allowed: as it is"),
     pytest.param({"privileged": True}, None, None, None, id="privileged: as it is"),
@@ -91,6 +93,15 @@ IDENTITIES = [
 @pytest.mark.parametrize(("own", "pod", "user", "expected"), IDENTITIES)
 def test_identity(own: Any, pod: Any, user: Any, expected: Identity | None, root: str) -> None:
     assert who(own, pod, user, root) == expected
+
+
+@needs_root
+def test_the_primary_group_of_a_user_of_the_host_gives_way_to_run_as_group() -> None:
+    user = next(
+        one for one in pwd.getpwall() if one.pw_gid and os.getgrouplist(one.pw_name, one.pw_gid) == [one.pw_gid]
+    )
+    assert who({"runAsUser": user.pw_uid}) == ids(user.pw_uid, user.pw_gid)
+    assert who({"runAsUser": user.pw_uid, "runAsGroup": 4321}) == ids(user.pw_uid, 4321)
 
 
 REFUSED = [
