@@ -10,6 +10,9 @@ from functools import cache
 
 from initsup.node.dial import Wire
 
+_ALERT, _HANDSHAKE = 21, 22
+"""The types of record that a server may begin with (RFC 8446, section 5.1)."""
+
 
 class NotTLS(Exception):
     """The server answered in plain HTTP."""
@@ -75,6 +78,8 @@ class TLSWire(Wire):
         data = await self._inner.receive()
         if self._first and data.startswith(b"HTTP/"):
             raise NotTLS
+        if self._first and data and data[0] not in (_ALERT, _HANDSHAKE):
+            raise ConnectionError("tls: first record does not look like a TLS handshake")
         self._first = False
         if data:
             self._incoming.write(data)
