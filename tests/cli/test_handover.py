@@ -123,7 +123,7 @@ BOXES = KeptBoxes(
         links=KeptLinks({"/l": "/where"}, ["/parent"]),
         made={"a": _Made(BOX.view, SPACES, [Bind("volume", "/s", "/data", True, (1, 2), "sub")], 2, False)},
         covered=("/x",),
-        has_hosts=True,
+        written=("/etc/hosts",),
     ),
     cgroups=KeptCgroups([HIERARCHY], {"pids": "why"}, {"/p": HIERARCHY}, True, (KeptCgroup({"/p/a": 2}),)),
 )
