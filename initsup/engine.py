@@ -222,10 +222,11 @@ class Engine:
         """Decide and act until there is nothing to do; when to look again.
 
         What has happened is told before anything is done about it, to observers and to who asks just now: an end is
-        seen also when the start that follows it at once is part of the same step.
+        seen also when the start that follows it at once is part of the same step. And it is told before anything else
+        comes in: a start before the first output.
         """
+        self._tell()
         while True:
-            self._tell()
             self.node.attend()
             now = self.now()
             decision = decide(self.plan, self.facts, now)
@@ -236,9 +237,10 @@ class Engine:
                 closing = None if isinstance(action, _RECORDED_ONLY) else self.node.do(action)
                 if closing is not None:
                     self.happened(closing)
+            self._tell()
             if happened := self.node.collect():
-                self._tell()
                 self.happened(*happened)
+                self._tell()
 
     def happened(self, *events: Event) -> None:
         """Take events in: told, on file, applied."""

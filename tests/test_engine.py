@@ -13,6 +13,7 @@ import pytest
 from initsup.core.actions import Start
 from initsup.core.events import StopAsked
 from initsup.core.facts import Facts
+from initsup.core.narrate import Notice
 from initsup.core.report import Where, exit_code
 from initsup.engine import Engine
 from initsup.journal import Journal, Replay
@@ -63,6 +64,25 @@ async def test_a_pod_runs_to_its_end_in_order(world) -> None:  # type: ignore[no
     assert it.started() == ["i", "s", "j", "a"]
     assert it.engine.pod()["status"]["phase"] == "Succeeded"
     assert exit_code(plan, it.engine.facts)[0] == 0
+
+
+async def test_a_start_is_told_before_anything_comes_in(world, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    """Else the first output of a container would be shown before its start."""
+    it = world(planned(container("a"), container("b")), a=Habit(), b=Habit())
+    heard: list[str] = []
+
+    class Listener:
+        def happened(self, _engine: Engine, notices: list[Notice]) -> None:
+            heard.extend(notice.reason for notice in notices if notice.reason == "Started")
+
+        def look_at(self, _engine: Engine) -> None:
+            return None
+
+    collect = it.node.collect
+    monkeypatch.setattr(it.node, "collect", lambda: heard.append("output") or collect())
+    it.engine.observers.append(Listener())
+    it.engine.step()
+    assert heard[heard.index("Started") :] == ["Started", "Started", "output"]
 
 
 async def test_the_first_step_needs_no_event_loop(world) -> None:  # type: ignore[no-untyped-def]
