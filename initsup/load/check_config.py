@@ -81,6 +81,8 @@ def check_settings(settings: SupervisorConfiguration) -> Findings:
         find.unsupported("console.format", settings.console.format, _FORMATS, in_order=True)
     if settings.volumes.mode not in _MODES:
         find.unsupported("volumes.mode", settings.volumes.mode, _MODES, in_order=True)
+    if settings.listen and not _is_address(settings.listen):
+        find.invalid("listen", settings.listen, "must be an address and a port, such as 127.0.0.1:6443")
     if settings.image_cache and not settings.image_cache.startswith("/"):
         find.invalid("imageCache", settings.image_cache, "must be an absolute path")
     if settings.image_max_size <= 0:
@@ -97,6 +99,11 @@ def check_settings(settings: SupervisorConfiguration) -> Findings:
     for index, name in enumerate(settings.inherit_env):
         find.each_invalid(f"inheritEnv[{index}]", name, names.env_name(name))
     return find
+
+
+def _is_address(text: str) -> bool:
+    host, _, port = text.rpartition(":")
+    return bool(host) and port.isdecimal() and int(port) <= 65535
 
 
 def _check_archive(find: Findings, path: str, mapping: ImageMapping) -> None:

@@ -39,7 +39,7 @@ class Document(msgspec.Struct):
     `moves` tells where parts of the object stand in the file: `(("spec",), ())` for a TOML file, whose top level is the
     pod's spec; the first that fits is used. `prefix` is shown before paths: the way to the pod of a workload (whose
     name is the workload's), the table of a TOML file. `lost` are the paths of what could not be read, of which no more
-    is to be said than that.
+    is to be said than that. `overrides` are the fields that the command line gives, in the place of the file.
     """
 
     source: Source
@@ -48,6 +48,7 @@ class Document(msgspec.Struct):
     moves: tuple[tuple[Path, Path], ...] = ()
     prefix: str = ""
     lost: list[str] = []
+    overrides: tuple[Path, ...] = ()
 
     @property
     def is_toml(self) -> bool:
@@ -84,6 +85,8 @@ class Document(msgspec.Struct):
 
     def problem(self, path: str, message: str, hint: str = "", at: str = "") -> Problem:
         """A problem of this object, with its place."""
+        if any(_steps(path)[: len(given)] == given for given in self.overrides):
+            return Problem(path=f"--set {path}", message=message, hint=hint)
         is_name_of_workload = self.prefix.startswith("spec.") and path.startswith("metadata.name")
         shown = path if is_name_of_workload else self.prefix + path
         return Problem(path=shown, message=message, hint=hint, file=self.source.file, line=self.line(at or path))

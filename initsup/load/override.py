@@ -22,7 +22,7 @@ def overridden(body: dict[str, Any], overrides: tuple[str, ...]) -> dict[str, An
     problems: list[Problem] = []
     for override in overrides:
         key, equals, text = override.partition("=")
-        if not equals:
+        if not equals or not key:
             problems.append(_problem(override, "must be KEY=VALUE"))
             continue
         if not override.isascii() and not _is_text(override):
@@ -32,6 +32,11 @@ def overridden(body: dict[str, Any], overrides: tuple[str, ...]) -> dict[str, An
     if problems:
         raise InvalidManifest(problems)
     return found
+
+
+def keys(overrides: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
+    """The fields that are overridden, each as the way to it."""
+    return tuple(tuple(_split(override.partition("=")[0])) for override in overrides)
 
 
 def _is_text(word: str) -> bool:

@@ -191,11 +191,12 @@ def _settings(
     problems += [second.problem("", "more than one SupervisorConfiguration", "keep one") for second in found[1:]]
     document = found[0] if found else None
     if overrides:
-        from .override import overridden
+        from .override import keys, overridden
 
         document = document or _of_overrides()
         try:
-            document = msgspec.structs.replace(document, body=overridden(document.body, overrides))
+            body = overridden(document.body, overrides)
+            document = msgspec.structs.replace(document, body=body, overrides=keys(overrides))
         except InvalidManifest as error:
             problems += error.problems
     if document is None:

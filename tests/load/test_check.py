@@ -474,6 +474,9 @@ def settings(**fields: Any) -> dict[str, Any]:
         pytest.param(settings(podPidsLimit=0), "podPidsLimit: Invalid value: 0: must be greater than 0", id="no pids"),
         pytest.param(settings(console={"format": "x"}), "console.format: Unsupported value", id="a console format"),
         pytest.param(settings(volumes={"mode": "x"}), "volumes.mode: Unsupported value", id="a volume mode"),
+        pytest.param(
+            settings(listen="6443"), 'listen: Invalid value: "6443": must be an address and a port', id="no address"
+        ),
         pytest.param(settings(images={"a": {"rootfs": "x"}}), "images[a].rootfs: Invalid value", id="a relative root"),
     ],
 )

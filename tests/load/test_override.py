@@ -71,12 +71,22 @@ def test_override(write: Write, override: str, attribute: str, expected: Any) ->
         pytest.param("images.a.env.\udccb=v", r"--set 'images.a.env.\udccb': must be UTF-8", id="no text"),
         pytest.param("images={", "--set images: must be JSON", id="no JSON"),
         pytest.param(
-            "crashLoopBackOff.maxPeriod=x", "crashLoopBackOff.maxPeriod: must be a duration", id="no duration"
+            "crashLoopBackOff.maxPeriod=x", "--set crashLoopBackOff.maxPeriod: must be a duration", id="no duration"
         ),
-        pytest.param("containerLogMaxFiles=0", "containerLogMaxFiles: Invalid value: 0", id="a rule"),
+        pytest.param("containerLogMaxFiles=0", "--set containerLogMaxFiles: Invalid value: 0", id="a rule"),
+        pytest.param("volumes=1", "--set volumes: must be an object", id="no object"),
+        pytest.param('images."a:1".rootfs=x', "--set images[a:1].rootfs: Invalid value", id="a rule, a quoted key"),
+        pytest.param("=x", "--set =x: must be KEY=VALUE", id="no key"),
     ],
 )
 def test_override_that_is_wrong(write: Write, override: str, said: str) -> None:
+    for file in (write("a.yaml", POD), write("b.yaml", POD + SETTINGS)):
+        with pytest.raises(InvalidManifest) as caught:
+            load([file], [override])
+        assert str(caught.value).startswith(said)
+
+
+def test_what_an_override_does_not_say_is_the_files(write: Write) -> None:
     with pytest.raises(InvalidManifest) as caught:
-        load([write("a.yaml", POD)], [override])
-    assert said in str(caught.value)
+        load([write("a.yaml", POD + SETTINGS)], ["crashLoopBackOff.initialPeriod=2m"])
+    assert "a.yaml:11: crashLoopBackOff.maxPeriod: Invalid value" in str(caught.value)
