@@ -15,6 +15,20 @@ if TYPE_CHECKING:
     from initsup.cli.parser import Parser
     from initsup.load.support import Support
 
+_OF_TOML = {
+    "configMaps": (
+        "ConfigMap",
+        "In a TOML file, the ConfigMaps that the pod refers to: a table for each, of keys and their texts.",
+        '[configMaps.settings]\ncolor = "red"',
+    ),
+    "secrets": (
+        "Secret",
+        "In a TOML file, the Secrets that the pod refers to: a table for each, of keys and their values as plain text.",
+        '[secrets.database]\npassword = "..."',
+    ),
+}
+"""What else stands at the top level of a TOML file: kind, meaning, an example. In YAML it is an object of its own."""
+
 _PLAIN = {str: "string", int: "integer", bool: "boolean", float: "number", bytes: "base64", Any: "Object"}
 
 
@@ -27,8 +41,9 @@ initsup explain pod.spec
 # One field, and the fields in it; `spec` may be left out
 initsup explain containers.livenessProbe
 
-# The settings of initsup
+# The settings of initsup, and one of them
 initsup explain supervisor
+initsup explain imageCache
 """)
     parser.add_argument("field", nargs="?", default="pod", metavar="FIELD", help="such as pod.spec.containers.env")
     parser.flag("--recursive", help="list the fields in the fields too, names and types only")
@@ -38,6 +53,9 @@ def explain(args: Namespace) -> int:
     """Print the explanation. Raises UsageError for a field that there is none of."""
     from initsup.load.notes import explain as find
 
+    if (toml := _of_toml(args.field)) is not None:
+        print(toml)
+        return 0
     path = _full(args.field)
     support, inner = find(path)
     parent, _, name = path.rpartition(".")
@@ -51,6 +69,15 @@ def explain(args: Namespace) -> int:
         print("\nFIELDS:")
         print("\n".join(_tree(inner, 2, ()) if args.recursive else _fields(inner)))
     return 0
+
+
+def _of_toml(field: str) -> str | None:
+    first = field.partition(".")[0].lower()
+    for name, (kind, meaning, example) in _OF_TOML.items():
+        if first in (name.lower(), kind.lower()):
+            text = "\n".join(_wrap(meaning, 4))
+            return f"KIND:       {kind}\nVERSION:    v1\n\nDESCRIPTION:\n{text}\n\n{textwrap.indent(example, ' ' * 4)}"
+    return None
 
 
 def fields_of(field: str) -> list[str]:
@@ -72,7 +99,7 @@ def _full(field: str) -> str:
     steps = [step for step in field.replace("[]", "").split(".") if step] or ["pod"]
     if steps[0] in ("pods", "po", "Pod"):
         steps[0] = "pod"
-    starts: tuple[list[str], ...] = ([], ["pod"], ["pod", "spec"])
+    starts: tuple[list[str], ...] = ([], ["pod"], ["pod", "spec"], ["supervisor"])
     start = next((start for start in starts if _exists([*start, steps[0]])), [])
     found = start
     for step in steps:

@@ -480,7 +480,7 @@ ImageMapping
 = archive: An image on disk (the directory of an OCI image layout, a tar file of one or of docker save; #NAME after it
     says which of several), whose files are the container's root and which says the rest where it is not said here.
 Console
-= format: text with the container's name before each line, json, raw, or auto: text on a terminal and json elsewhere.
+= format: text with the container's name before each line, json, raw, none, or auto: text, coloured on a terminal.
 Volumes
 = mode: mount (seen by the container only), link (a symlink that all see), or auto: mount where it is permitted.
 """

@@ -142,6 +142,10 @@ def test_explain_a_field(initsup: Initsup) -> None:
         pytest.param("spec.containers", "KIND:       Pod", id="the kind, without pod"),
         pytest.param("supervisor", "KIND:       SupervisorConfiguration", id="the settings"),
         pytest.param("pod", "KIND:       Pod", id="the pod"),
+        pytest.param("imageCache", "FIELD: imageCache <string>", id="a setting, without supervisor"),
+        pytest.param("images.rootfs", "FIELD: rootfs <string>", id="in a setting"),
+        pytest.param("configMaps", "    [configMaps.settings]", id="the ConfigMaps of a TOML file"),
+        pytest.param("secrets.database", "    [secrets.database]", id="a Secret of a TOML file"),
     ],
 )
 def test_explain_finds(initsup: Initsup, field: str, shown: str) -> None:
