@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 
 FORMS = ("json", "yaml", "wide", "name", "jsonpath")
 _COLUMNS = ("NAME", "READY", "STATUS", "RESTARTS", "AGE")
+_EVENTS = ("event", "events", "ev")
+_OTHERS = (
+    "cm", "configmap", "configmaps", "secret", "secrets", "node", "nodes", "no", "ns", "namespace", "namespaces", "svc",
+    "service", "services", "deploy", "deployment", "deployments", "sts", "ds", "rs", "job", "jobs", "cj", "pvc", "sa",
+)  # fmt: skip
 _WIDE = (*_COLUMNS, "IP", "NODE", "NOMINATED NODE", "READINESS GATES")
 
 
@@ -35,6 +40,9 @@ initsup get -w
 # The whole object
 initsup get -o yaml
 
+# What has happened to it
+initsup get events
+
 # One field of it
 initsup get -o jsonpath='{.status.containerStatuses[0].restartCount}'
 """)
@@ -42,6 +50,7 @@ initsup get -o jsonpath='{.status.containerStatuses[0].restartCount}'
     add_output(parser, *FORMS)
     parser.flag("-w", "--watch", help="print again after each change, until the pod has ended")
     parser.flag("--no-headers", help="leave out the line with the columns' names")
+    parser.flag("-A", "--all-namespaces", help="show the namespace, too; pods are listed whatever theirs is")
 
 
 def get(args: Namespace) -> int:
@@ -51,8 +60,19 @@ def get(args: Namespace) -> int:
     from initsup.cli.output import check_form
 
     check_form(args.output, args.forms)
-    name = pod_name(args.words)
-    show = _printer(args.output, not args.no_headers)
+    kind = args.words[0] if args.words else ""
+    if kind in _EVENTS:
+        from initsup.cli.events import events
+
+        args.words, args.types = args.words[1:], ""
+        return events(args)
+    if kind in _OTHERS and not any(path.endswith(f"/{kind}") for path in client.state_dirs()):
+        from initsup.errors import UsageError
+
+        words = " ".join(args.words)
+        raise UsageError(f"`get` knows pods and events, all else is there for kubectl: initsup kubectl get {words}")
+    name = pod_name(args.words[1:] if kind == "all" else args.words)
+    show = _printer(args.output, not args.no_headers, args.all_namespaces)
     if args.watch:
         for pod in client.watch(state_dir(args, name), "pod"):
             show(pod)
@@ -82,10 +102,10 @@ def _show_all(show: Callable[..., None], one_by_one: bool) -> None:
     show(*pods)
 
 
-def _printer(form: str, header: bool) -> Callable[..., None]:
+def _printer(form: str, header: bool, namespaces: bool) -> Callable[..., None]:
     """A function that prints the pods it is given, each time it is called, in the form asked for."""
     if form in ("", "wide"):
-        return _Rows(wide=form == "wide", header=header).show
+        return _Rows(wide=form == "wide", header=header, namespaces=namespaces).show
     from initsup.cli.output import render
 
     count = 0
@@ -102,11 +122,12 @@ def _printer(form: str, header: bool) -> Callable[..., None]:
 class _Rows:
     """Prints rows, those of one call aligned; one that differs from the one before in its age only is left out."""
 
-    def __init__(self, wide: bool, header: bool) -> None:
+    def __init__(self, wide: bool, header: bool, namespaces: bool) -> None:
         from initsup.cli.table import Table
 
         self._columns = _WIDE if wide else _COLUMNS
-        self._table = Table(*self._columns)
+        self._namespaces = namespaces
+        self._table = Table(*(("NAMESPACE",) if namespaces else ()), *self._columns)
         self._header = header
         self._last: tuple[str, ...] = ()
         self._warned = ""
@@ -120,7 +141,8 @@ class _Rows:
             cells = row(pod, time.time())
             shown = (cells.name, cells.ready, cells.status, cells.restarts.partition(" ")[0], *cells[5:])
             if shown != self._last:
-                rows.append(cells[: len(self._columns)])
+                first = (pod["metadata"].get("namespace") or "default",) if self._namespaces else ()
+                rows.append((*first, *cells[: len(self._columns)]))
             self._last = shown
         if rows:
             print("\n".join(self._table.lines(rows, header=self._header)))

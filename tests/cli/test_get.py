@@ -160,3 +160,29 @@ def test_one_of_several(initsup: Initsup, several: Path) -> None:
     done = initsup("get", "other")
     assert (done.code, done.out) == (2, "")
     assert 'pod "other" not found' in done.err
+
+
+@pytest.mark.parametrize("words", [("-A",), ("pods", "-A"), ("all", "--all-namespaces")], ids=" ".join)
+def test_all_namespaces(initsup: Initsup, several: Path, words: tuple[str, ...]) -> None:
+    (several / "web" / POD).write_text(json.dumps(pod(name="web", namespace="shop")))
+    rows = [line.split()[:2] for line in initsup("get", *words).out.splitlines()]
+    assert rows == [["NAMESPACE", "NAME"], ["default", "db"], ["shop", "web"]]
+
+
+def test_events_are_got_as_well(initsup: Initsup, ended: Ended) -> None:
+    place = ended(pod())
+    done = initsup("get", "events", "web", "--state-dir", place)
+    assert done == initsup("events", "--state-dir", place)
+
+
+def test_other_kinds_are_kubectls(initsup: Initsup, several: Path) -> None:
+    done = initsup("get", "cm", "settings")
+    assert (done.code, done.out) == (2, "")
+    assert "initsup kubectl get cm settings" in done.err
+    (several / "cm").mkdir()
+    (several / "cm" / POD).write_text(json.dumps(pod(name="cm")))
+    assert initsup("get", "cm", "-o", "name").out == "pod/cm\n"
+
+
+def test_none_of_several_runs(initsup: Initsup, several: Path) -> None:
+    assert initsup("restart").err == "initsup: none of the pods here runs, name one: db, new, web\n"
