@@ -51,7 +51,8 @@ def find_state_dir(given: str | None, name: str | None = None) -> str:
         raise UsageError(f"no pod found in {where}, start one with `initsup run FILE` or give --state-dir DIR")
     if name:
         raise UsageError(f"several places have one, name it by --state-dir: {', '.join(found)}")
-    raise UsageError(f"several pods are here, name one: {', '.join(map(os.path.basename, found))}")
+    how = "several pods run here" if any(map(_answers, found)) else "none of the pods here runs"
+    raise UsageError(f"{how}, name one: {', '.join(map(os.path.basename, found))}")
 
 
 def get_pod(state_dir: str) -> dict[str, Any]:
@@ -87,7 +88,7 @@ def call(state_dir: str, verb: str, **arguments: Any) -> dict[str, Any]:
     try:
         stream = _ask(state_dir, {"verb": verb, **arguments})
     except OSError as problem:
-        raise InitsupError(f"no initsup is running in {state_dir} ({problem.strerror})") from None
+        raise _nobody(state_dir, problem) from None
     with stream:
         return _answer(stream)
 
@@ -132,11 +133,22 @@ def _call_with(
     try:
         connection = _socket(state_dir)
     except OSError as problem:
-        raise InitsupError(f"no initsup is running in {state_dir} ({problem.strerror})") from None
+        raise _nobody(state_dir, problem) from None
     with connection, connection.makefile("rb") as stream:
         socket.send_fds(connection, [json.dumps(request).encode() + b"\n"], list(fds))
         joined(lambda w, h: connection.sendall(json.dumps({"Width": w, "Height": h}).encode() + b"\n"))
         return _answer(stream)
+
+
+def _nobody(state_dir: str, problem: OSError) -> InitsupError:
+    """What to say when there is nobody to ask."""
+    text = f"no initsup is running in {state_dir}"
+    try:
+        pod = _read(state_dir, POD)
+    except InitsupError:
+        return InitsupError(f"{text} ({problem.strerror})")
+    phase = (pod.get("status") or {}).get("phase", "Unknown")
+    return InitsupError(f'pod "{pod["metadata"]["name"]}" has ended, its phase is {phase}: {text}')
 
 
 def _ask_or_read(state_dir: str, verb: str, file: str) -> dict[str, Any]:

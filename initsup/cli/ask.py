@@ -24,6 +24,7 @@ initsup restart
     parser.add_argument(
         "words", nargs="*", metavar="CONTAINER", help="the container (default: all but init containers)"
     )
+    parser.add_argument("-c", "--container", metavar="NAME", help="the container, as for the other verbs")
     add_state_dir(parser)
 
 
@@ -34,6 +35,7 @@ def restart(args: Namespace) -> int:
 
     pod, names = split_pod(args.words)
     place = state_dir(args, pod)
+    names += [args.container] if args.container else []
     wanted: list[str | None] = [*names] if names else [None]
     for name in wanted:
         answer = call(place, "restart", container=name)
@@ -50,7 +52,7 @@ def signal_arguments(parser: Parser) -> None:
 # Make a server read its configuration again
 initsup signal -c web HUP
 """)
-    parser.add_argument("-c", "--container", metavar="NAME", required=True, help="the container")
+    parser.add_argument("-c", "--container", metavar="NAME", help="the container (default: the only one)")
     parser.add_argument("words", nargs="+", metavar="SIGNAL", help="the signal, such as HUP, SIGUSR1 or 15")
     add_state_dir(parser)
 
@@ -64,11 +66,23 @@ def signal(args: Namespace) -> int:
 
     pod, names = split_pod(args.words)
     if len(names) != 1:
-        raise UsageError("name one signal, such as HUP")
+        raise UsageError("name one signal, such as HUP, and the container by -c")
     try:
         number = signal_number(names[0])
     except ValueError as problem:
         raise UsageError(str(problem)) from None
-    call(state_dir(args, pod), "signal", container=args.container, signal=number)
-    print(f'container "{args.container}" got {signal_name(number)}')
+    place = state_dir(args, pod)
+    container = args.container or _only_container(place)
+    call(place, "signal", container=container, signal=number)
+    print(f'container "{container}" got {signal_name(number)}')
     return 0
+
+
+def _only_container(place: str) -> str:
+    from initsup.api.client import get_pod
+    from initsup.errors import UsageError
+
+    names: list[str] = [container["name"] for container in get_pod(place)["spec"]["containers"]]
+    if len(names) > 1:
+        raise UsageError(f"name a container by -c: {', '.join(names)}")
+    return names[0]

@@ -34,7 +34,7 @@ def forward(args: Namespace) -> int:
     """Carry connections until Ctrl-C."""
     from initsup.api.client import get_pod
     from initsup.cli.arguments import split_pod, state_dir
-    from initsup.errors import UsageError
+    from initsup.errors import InitsupError, UsageError
 
     pod, words = split_pod(args.words)
     ports = [word for word in words if word.replace(":", "").isdecimal()]
@@ -42,6 +42,9 @@ def forward(args: Namespace) -> int:
     if not ports or len(names) > 1:
         raise UsageError("name at least one port, such as 8080:80")
     named = get_pod(state_dir(args, pod or (names[0] if names else None)))
+    phase = (named.get("status") or {}).get("phase")
+    if phase in ("Succeeded", "Failed"):
+        raise InitsupError(f"unable to forward port because pod is not running. Current status={phase}")
     listeners = [_listen(args.address, word, named) for word in ports]
     threads = [threading.Thread(target=_serve, args=pair, daemon=True) for pair in listeners]
     for thread in threads:

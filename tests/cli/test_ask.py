@@ -68,9 +68,10 @@ def test_delete_of_nothing(initsup: Initsup, tmp_path: Path) -> None:
     assert initsup("delete", "--state-dir", tmp_path / "none").code == 1
 
 
-def test_restart_one_container(initsup: Initsup, running: Running, tmp_path: Path) -> None:
+@pytest.mark.parametrize("words", [["app"], ["-c", "app"], ["--container=app"], ["pod/web", "app"]])
+def test_restart_one_container(initsup: Initsup, running: Running, tmp_path: Path, words: list[str]) -> None:
     fake = running(pod())
-    assert initsup("restart", "app", "--state-dir", tmp_path).out == 'container "app" restarted\n'
+    assert initsup("restart", *words, "--state-dir", tmp_path).out == 'container "app" restarted\n'
     assert asked(fake, "restart") == [{"container": "app"}]
 
 
@@ -95,6 +96,21 @@ def test_signal(initsup: Initsup, running: Running, tmp_path: Path, word: str, n
     assert done.code == 0
     assert done.out.startswith('container "app" got SIG')
     assert asked(fake, "signal") == [{"container": "app", "signal": number}]
+
+
+def test_a_signal_to_the_only_container(initsup: Initsup, running: Running, tmp_path: Path) -> None:
+    fake = running(pod())
+    assert initsup("signal", "HUP", "--state-dir", tmp_path).out == 'container "app" got SIGHUP\n'
+    assert asked(fake, "signal") == [{"container": "app", "signal": 1}]
+
+
+def test_a_signal_to_one_of_several(initsup: Initsup, running: Running, tmp_path: Path) -> None:
+    given = pod()
+    given["spec"]["containers"].append({"name": "side"})
+    fake = running(given)
+    done = initsup("signal", "HUP", "--state-dir", tmp_path)
+    assert done == (2, "", "initsup: name a container by -c: app, side\n")
+    assert asked(fake, "signal") == []
 
 
 @pytest.mark.parametrize("words", [("HUMBUG",), ("HUP", "INT"), ("99",)])
@@ -144,4 +160,4 @@ def test_a_verb_that_looks_whether_somebody_is_there_is_in_nobodys_way(
 def test_nobody_is_there_to_ask(initsup: Initsup, ended: Ended, words: tuple[str, ...]) -> None:
     done = initsup(*words, "--state-dir", ended(pod("Failed")))
     assert done.code == 1
-    assert "no initsup is running in" in done.err
+    assert done.err.startswith('initsup: pod "web" has ended, its phase is Failed: no initsup is running in')
