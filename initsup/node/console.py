@@ -67,6 +67,8 @@ class Console:
         self._prefixes = {} if form == "raw" else _prefixes(tuple(names), self._out.is_terminal and _colour(environ))
         self._raw = form == "raw"
         self._none = form == "none"
+        self.muted: frozenset[str] = frozenset()
+        """Containers of which nothing is shown: those on whose terminal somebody works elsewhere."""
         self._status = ""
         self._drawn = False
 
@@ -94,7 +96,7 @@ class Console:
 
     def show(self, container: str, stream: str, at: bytes, text: bytes, *, whole: bool) -> None:
         """Lines of a container, read at `at` (RFC 3339). `whole`: `text` ends with a newline; else part of one."""
-        if self._none or not self._room(self._out, text):
+        if self._none or container in self.muted or not self._room(self._out, text):
             return
         if self._json:
             self._out.write(_objects(container, stream, at, text, whole=whole))

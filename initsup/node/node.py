@@ -158,6 +158,7 @@ class HostNode:
         self._reaper = Reaper()
         names = tuple(plan.members)
         self.console = Console(self._poll, names, cast(Form, settings.console.format))
+        self._mute(plan)
         self._troubles: dict[str, str] = {}
         self._pump = Pump(
             os.path.join(state_dir, "logs"),
@@ -289,7 +290,12 @@ class HostNode:
     def take_over(self, plan: Plan) -> None:
         """Go on with a changed manifest."""
         self._plan = plan
+        self._mute(plan)
         self._update_volumes(lambda: self._boxes.take_over(plan))
+
+    def _mute(self, plan: Plan) -> None:
+        """What somebody sees who debugs on a terminal would make a mess of this one; it is in the log all the same."""
+        self.console.muted = frozenset(member.name for member in plan.ephemerals if member.spec.tty)
 
     def _update_volumes(self, update: Callable[[], None]) -> None:
         """A volume that cannot be written keeps what it has until the next time."""

@@ -329,6 +329,17 @@ def test_colours(terminal: tuple[int, int], environ: dict[str, str], coloured: b
     screen.console.close()
 
 
+@pytest.mark.parametrize("form", ["text", "json", "raw"])
+def test_what_is_muted_is_not_shown(tmp_path: Path, form: str) -> None:
+    screen = Screen(file(tmp_path / "out"), form)
+    screen.console.muted = frozenset(["web"])
+    screen.show(b"\x1b[2Ja\n")
+    assert (tmp_path / "out").read_bytes() == b""
+    screen.console.muted = frozenset(["sidecar"])
+    screen.show(b"b\n")
+    assert b"b" in (tmp_path / "out").read_bytes()
+
+
 # -- together with the pump -----------------------------------------------------------------------------------------
 
 

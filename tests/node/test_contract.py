@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import msgspec
 import pytest
 
 from initsup.core.actions import Hook, Prepare, Probe, Signal, Start
@@ -26,7 +27,7 @@ from initsup.core.events import (
 from initsup.core.plan import plan
 from initsup.engine import Node
 from initsup.spec.manifest import Manifest
-from initsup.spec.pod import Container, ObjectMeta, Pod, PodSpec
+from initsup.spec.pod import Container, EphemeralContainer, ObjectMeta, Pod, PodSpec
 from initsup.spec.probe import ExecAction, Lifecycle, LifecycleHandler
 from initsup.spec.probe import Probe as Check
 from tests.fake_node import FakeNode, Habit
@@ -228,3 +229,19 @@ async def test_no_process_is_left_when_it_closes(bare: Node) -> None:
     bare.do(Signal(container="stubborn", attempt=0, signal=9))
     await until(bare, Died)
     assert not os.path.exists(f"/proc/{pid}")
+
+
+def test_who_debugs_on_a_terminal_is_not_shown_on_this_one(tmp_path: Path, kept_signals: None) -> None:
+    """The real node only: a fake one has no console."""
+    from initsup.node.node import HostNode
+
+    pod = Pod(metadata=ObjectMeta(name="p", uid="u"), spec=PodSpec(containers=(Container(name="a", tty=True),)))
+    real = HostNode(plan(Manifest(pod=pod)), str(tmp_path))
+    try:
+        assert real.console.muted == frozenset()
+        added = (EphemeralContainer(name="d", tty=True), EphemeralContainer(name="e"))
+        changed = msgspec.structs.replace(pod.spec, ephemeral_containers=added)
+        real.take_over(plan(Manifest(pod=msgspec.structs.replace(pod, spec=changed))))
+        assert real.console.muted == {"d"}
+    finally:
+        real.close()

@@ -46,7 +46,7 @@ OWN_EACH_TIME = {
     "node.logs.Pump": "_console _degraded _directory _limits _poll listeners",
     "node.logs._Stream": "output",
     "node.logfile.LogFile": "_directory _fd _kept _limits _path _size error",
-    "node.console.Console": "_json _none _prefixes _raw",
+    "node.console.Console": "_json _none _prefixes _raw muted",
     "node.outlet.Outlet": "_bound _own _poll _put fd is_terminal",
     "node.place.Signals": "_read _write on_terminal",
     "node.reaper.Reaper": "",
