@@ -7,6 +7,7 @@ fields default to a zero value: `load.check` then says `Required value` with the
 The module is on the start-up path: annotations here are real objects (msgspec then need not evaluate strings).
 """
 
+from functools import cache
 from types import UnionType
 from typing import Annotated, Any, ClassVar, dataclass_transform, get_args, get_origin
 
@@ -64,21 +65,18 @@ def to_dict(obj: Base, *, defaults: bool) -> dict[str, Any]:
 
 
 class _Plan(msgspec.Struct):
-    """What to add to the builtins of one Struct type, and where further Structs sit in it."""
+    """What to add to the builtins of one Struct type, and where further Structs may sit in it."""
 
     shown: list[tuple[str, Any]] = []
-    one: list[tuple[str, "_Plan"]] = []
-    many: list[tuple[str, "_Plan"]] = []
-    by_key: list[tuple[str, "_Plan"]] = []
+    one: list[tuple[str, type[msgspec.Struct]]] = []
+    many: list[tuple[str, type[msgspec.Struct]]] = []
+    by_key: list[tuple[str, type[msgspec.Struct]]] = []
 
 
-_plans: dict[type, _Plan] = {}
-
-
+@cache
 def _plan(cls: type[msgspec.Struct]) -> _Plan:
-    if cls in _plans:
-        return _plans[cls]
-    plan = _plans[cls] = _Plan(shown=[], one=[], many=[], by_key=[])
+    """Made when the first object of its type is met: of most of the types that a pod may have it has none."""
+    plan = _Plan(shown=[], one=[], many=[], by_key=[])
     always = getattr(cls, "SHOWN", ())
     for field in msgspec.structs.fields(cls):
         name = field.encode_name
@@ -87,7 +85,7 @@ def _plan(cls: type[msgspec.Struct]) -> _Plan:
         if name in always or plain or (isinstance(default, msgspec.Struct) and default == type(default)()):
             plan.shown.append((name, plain))
         for kind, inner in _structs_in(field.type):
-            getattr(plan, kind).append((name, _plan(inner)))
+            getattr(plan, kind).append((name, inner))
     return plan
 
 
@@ -110,12 +108,12 @@ def _show(tree: dict[str, Any], plan: _Plan) -> None:
     for name, value in plan.shown:
         if name not in tree:
             tree[name] = value.copy() if isinstance(value, (dict, list)) else value
-    for name, nested in plan.one:
+    for name, inner in plan.one:
         if name in tree and tree[name] is not None:
-            _show(tree[name], nested)
-    for name, nested in plan.many:
+            _show(tree[name], _plan(inner))
+    for name, inner in plan.many:
         for item in tree.get(name, ()):
-            _show(item, nested)
-    for name, nested in plan.by_key:
+            _show(item, _plan(inner))
+    for name, inner in plan.by_key:
         for item in tree.get(name, {}).values():
-            _show(item, nested)
+            _show(item, _plan(inner))
