@@ -186,7 +186,6 @@ class Engine:
         self._fresh: list[Notice] = []
         self._lacking: list[str] = []
         self._changed: Any = None
-        self._stamps: dict[int, str] = {}
         if kept is not None:
             self._resume(kept)
         journal.begin(self.facts)  # only once: a kill right now must not leave the wrong facts behind
@@ -354,18 +353,11 @@ class Engine:
         zero = time.time() - time.monotonic()
         if abs(zero - self.wall_zero) > 0.5:
             self.wall_zero = zero
-            self._stamps.clear()
         return at + self.wall_zero
 
     def clock(self, at: float) -> str:
         """A monotonic time as RFC 3339."""
-        second = int(self.wall(at))
-        text = self._stamps.get(second)
-        if text is None:
-            if len(self._stamps) > 4096:
-                self._stamps.clear()
-            text = self._stamps[second] = stamp(second)
-        return text
+        return stamp(self.wall(at))
 
     def pod(self) -> dict[str, Any]:
         """The v1 Pod as it is now."""

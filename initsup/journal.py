@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import time
 from collections import OrderedDict
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import msgspec
@@ -337,4 +337,9 @@ def as_event(kept: Kept, pod: Pod, host: str) -> dict[str, Any]:
 
 def stamp(wall: float) -> str:
     """Wall seconds as RFC 3339, whole seconds, UTC, as Kubernetes prints times."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(wall))
+    return _stamp(int(wall))
+
+
+@lru_cache(4096)  # much happens in the same second, and is asked for again
+def _stamp(second: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(second))
