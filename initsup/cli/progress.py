@@ -62,7 +62,8 @@ class Progress:
             self._say(f"pod {plan.pod.metadata.name} is ready after {human_duration(ready.since - facts.began_at)}")
         self._complain(engine)
         self._before = facts
-        self._console.status(self._waits_for(engine) if self._draws(facts) else "")
+        if self._console.has_status:
+            self._console.status(self._waits_for(engine) if self._draws(facts) else "")
 
     def look_at(self, engine: Engine) -> float | None:
         """On a terminal once a second while something is waited for; else only during a long end."""
