@@ -28,8 +28,10 @@ from initsup.spec.status import (
     HostIP,
     PodIP,
     PodStatus,
+    VolumeMountStatus,
 )
 from initsup.spec.units import format_duration
+from initsup.spec.volume import VolumeMount
 
 EPOCH = "1970-01-01T00:00:00Z"
 DEADLINE_EXIT = 124
@@ -131,6 +133,7 @@ def _container(plan: Plan, facts: Facts, member: Member, now: float, clock: Cloc
     container = facts.containers[member.name]
     container = container.before or container
     state, last, attempt = _shown(plan, facts, member, container, now, clock)
+    exists = attempt >= 0 and not container.removed
     return ContainerStatus(
         name=member.name,
         state=state,
@@ -139,7 +142,17 @@ def _container(plan: Plan, facts: Facts, member: Member, now: float, clock: Cloc
         started=container.started if member.kind != "ephemeral" else None,
         restart_count=max(attempt, 0),
         image=member.spec.image,
-        container_id=_id(plan, member, attempt) if attempt >= 0 and not container.removed else "",
+        container_id=_id(plan, member, attempt) if exists else "",
+        volume_mounts=tuple(_mounted(mount) for mount in member.spec.volume_mounts),
+        resources=member.spec.resources if exists else None,
+        allocated_resources=member.spec.resources.requests if exists else {},
+    )
+
+
+def _mounted(mount: VolumeMount) -> VolumeMountStatus:
+    recursive = ("Enabled" if mount.is_recursive else "Disabled") if mount.read_only else None
+    return VolumeMountStatus(
+        name=mount.name, mount_path=mount.mount_path, read_only=mount.read_only, recursive_read_only=recursive
     )
 
 

@@ -91,7 +91,7 @@ def _of_volume(container: Container, mount: VolumeMount, volumes: Volumes, varia
         identity=(status.st_dev, status.st_ino),
         sub=sub,
         read_only=mount.read_only or is_read_only(volume),
-        recursive=mount.recursive_read_only in ("Enabled", "IfPossible"),
+        recursive=mount.is_recursive,
         programs=volume.image is None,
         propagation=mount.mount_propagation or "None",
         volume=volume.name,

@@ -212,6 +212,11 @@ class VolumeMount(Base):
     mount_propagation: str | None = None
     sub_path_expr: str = ""
 
+    @property
+    def is_recursive(self) -> bool:
+        """Whether `read_only` holds for mounts inside of it, too. It always can: `IfPossible` means `Enabled`."""
+        return self.recursive_read_only in ("Enabled", "IfPossible")
+
 
 class VolumeDevice(Base):
     """Where a container sees a raw block volume."""

@@ -17,8 +17,9 @@ from initsup.core.plan import plan as index
 from initsup.core.report import Where, as_pod, exit_code, report
 from initsup.spec.base import to_dict
 from initsup.spec.manifest import Manifest
-from initsup.spec.pod import ObjectMeta, Pod
+from initsup.spec.pod import ObjectMeta, Pod, ResourceRequirements
 from initsup.spec.status import ContainerStateTerminated, ContainerStatus, PodStatus
+from initsup.spec.volume import VolumeMount
 from tests.build import (
     container,
     died,
@@ -393,6 +394,35 @@ def test_one_that_never_ran_has_no_id() -> None:
     assert of(ONE).container_id == ""
     assert of(ONE, up()).container_id == "initsup://u/a/0"
     assert of(planned(container(image="nginx"))).image == "nginx"
+
+
+def test_mounts_are_shown_as_they_are_made() -> None:
+    mounts = (
+        VolumeMount(name="v", mount_path="/rw"),
+        VolumeMount(name="v", mount_path="/ro", read_only=True),
+        VolumeMount(name="v", mount_path="/no", read_only=True, recursive_read_only="Disabled"),
+        VolumeMount(name="v", mount_path="/may", read_only=True, recursive_read_only="IfPossible"),
+        VolumeMount(name="v", mount_path="/must", read_only=True, recursive_read_only="Enabled"),
+    )
+    plan = planned(container(volume_mounts=mounts))
+    for happened in ((), up()):
+        shown = [(one.name, one.mount_path, one.recursive_read_only) for one in of(plan, happened).volume_mounts]
+        assert shown == [
+            ("v", "/rw", None), ("v", "/ro", "Disabled"), ("v", "/no", "Disabled"), ("v", "/may", "Enabled"),
+            ("v", "/must", "Enabled"),
+        ]  # fmt: skip
+    assert [one.read_only for one in of(plan).volume_mounts] == [False, True, True, True, True]
+
+
+def test_resources_are_shown_once_there_is_a_container() -> None:
+    needs = ResourceRequirements(limits={"memory": "32Mi", "cpu": "1"}, requests={"memory": "16Mi"})
+    plan = planned(container(resources=needs), container("b"))
+    assert (of(plan).resources, of(plan).allocated_resources) == (None, {})
+    for happened in (up(), ran()):
+        one = of(plan, happened)
+        assert (one.resources, one.allocated_resources) == (needs, {"memory": "16Mi"})
+    assert to_dict(of(plan, up("b"), name="b"), defaults=True)["resources"] == {}
+    assert of(ALL, *REMOVED).resources is None
 
 
 def test_the_back_off_in_words() -> None:
