@@ -70,6 +70,21 @@ def manager(request: Request) -> str:
     return request.first("fieldManager") or request.header("user-agent").partition("/")[0] or "unknown"
 
 
+_OPTIONS = {"POST": "CreateOptions", "PUT": "UpdateOptions", "PATCH": "PatchOptions", "DELETE": "DeleteOptions"}
+_KNOWN = {"dryRun": ("All",), "fieldValidation": ("Ignore", "Strict", "Warn")}
+
+
+def check_options(request: Request) -> None:
+    """Refuse what a change cannot be asked with (apimachinery/pkg/apis/meta/v1/validation). Raises Failure."""
+    for field, known in _KNOWN.items():
+        for word in request.query.get(field, ()):
+            if word and word not in known:
+                choice = ", ".join(f'"{one}"' for one in known)
+                message = f'Unsupported value: "{word}": supported values: {choice}'
+                kind = f"{_OPTIONS.get(request.method, 'Options')}.meta.k8s.io"
+                raise invalid(kind, "", (field, "FieldValueNotSupported", message))
+
+
 def applies(request: Request) -> bool:
     """Whether this is a server-side apply."""
     return request.method == "PATCH" and _kind(request) in patch.APPLY
@@ -132,7 +147,9 @@ def check_preconditions(resource: str, before: Object, options: Object) -> None:
 
 
 def read(kind: type[B], tree: Object, request: Request) -> B:
-    """An object from JSON. An unknown field is an error when the client asked to be strict. Raises Failure."""
+    """An object from JSON. Of an unknown field the client is warned, unless it wants to ignore it; it is an error when
+    the client asked to be strict. Raises Failure.
+    """
     left = msgspec.json.decode(msgspec.json.encode({key: value for key, value in tree.items() if key != "status"}))
     unknown: list[str] = []
     while True:
@@ -145,8 +162,11 @@ def read(kind: type[B], tree: Object, request: Request) -> B:
                 name = kind.__name__
                 raise bad_request(f'{name} in version "v1" cannot be handled as a {name}: {problem}') from None
             unknown.append(path)
-    if unknown and request.first("fieldValidation") == "Strict":
-        raise bad_request("strict decoding error: " + ", ".join(f'unknown field "{path}"' for path in unknown))
+    told = [f'unknown field "{path}"' for path in unknown]
+    if told and request.first("fieldValidation") == "Strict":
+        raise bad_request("strict decoding error: " + ", ".join(told))
+    if request.first("fieldValidation") != "Ignore":
+        request.warnings.extend(told)
     return found
 
 

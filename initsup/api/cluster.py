@@ -141,6 +141,10 @@ class Cluster:
             module, _, name = special.partition(":")
             route: Callable[..., Awaitable[Answer]] = getattr(import_module(module), name)
             return await route(self.store, target, request)
+        if request.method not in ("GET", "HEAD"):
+            from initsup.api.changing import check_options
+
+            check_options(request)
         if target.sub:
             return await self._sub(target, request)
         if request.method in ("GET", "HEAD"):

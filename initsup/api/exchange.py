@@ -14,8 +14,14 @@ INT64 = range(-(2**63), 2**63)
 """What Kubernetes takes as a number."""
 
 
+MAX_WARNINGS = 4096
+"""Characters of warnings with one answer, as many as an API server has."""
+
+
 class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """One HTTP request. Header names are in lower case; `user` is who asks."""
+    """One HTTP request. Header names are in lower case; `user` is who asks, `warnings` what is found on the way that
+    the client should know.
+    """
 
     method: str
     path: str
@@ -23,6 +29,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     headers: dict[str, str] = {}
     body: bytes = b""
     user: str = ""
+    warnings: list[str] = []
 
     def first(self, name: str, default: str = "") -> str:
         """A query parameter that is given once."""
@@ -100,6 +107,18 @@ def reply(tree: Any, code: int = 200, content_type: str = JSON, headers: tuple[t
 def text(words: str, code: int = 200) -> Reply:
     """An answer in plain text."""
     return Reply(words.encode(), code, "text/plain; charset=utf-8")
+
+
+def warned(answer: Reply, request: Request) -> Reply:
+    """The answer with the warnings that came up, as kubectl prints them (RFC 7234, 5.5)."""
+    headers, size = list(answer.headers), 0
+    for told in request.warnings:
+        plain = "".join(one if " " <= one <= "~" else "?" for one in told)
+        size += len(plain)
+        if size <= MAX_WARNINGS:
+            quoted = plain.replace("\\", "\\\\").replace('"', '\\"')
+            headers.append(("Warning", f'299 - "{quoted}"'))
+    return msgspec.structs.replace(answer, headers=tuple(headers))
 
 
 def refusal(problem: Failure) -> Reply:

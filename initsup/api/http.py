@@ -12,7 +12,7 @@ import anyio
 import h11
 from anyio.abc import ByteStream
 
-from initsup.api.exchange import Answer, Reply, Request, Stream, Upgrade, refusal
+from initsup.api.exchange import Answer, Reply, Request, Stream, Upgrade, refusal, warned
 from initsup.api.failure import Failure, bad_request, internal
 from initsup.api.guard import admit
 
@@ -100,7 +100,7 @@ class Connection:
         if isinstance(answer, Stream):
             await self._write_stream(answer)
             return False
-        await self._write(answer)
+        await self._write(warned(answer, request))
         return self._h11.our_state is h11.DONE and self._h11.their_state is h11.DONE
 
     async def _answer(self, request: Request) -> Answer:

@@ -97,7 +97,8 @@ def _changed(store: Store, before: Object, after: Object, request: Request) -> R
     annotations.pop(DEGRADED, None)
     engine = store.engine
     meta = msgspec.structs.replace(engine.plan.pod.metadata, labels=labels, annotations=annotations)
-    pod = msgspec.structs.replace(engine.plan.pod, metadata=meta, spec=_spec(store, before, after, request))
+    spec = _spec(store, before, after, request)
+    pod = msgspec.structs.replace(engine.plan.pod, metadata=meta, spec=spec)
     manifest = msgspec.structs.replace(engine.plan.asked, pod=pod)
     _check_change(name, compare(engine.plan.asked, manifest).forbidden)
     if problems := check_pod(manifest, runs=True):
@@ -118,9 +119,10 @@ def _check_change(name: str, forbidden: tuple[str, ...]) -> None:
 def _spec(store: Store, before: Object, after: Object, request: Request) -> PodSpec:
     """The spec that is asked for. What clients see beyond the file, such as the node's name, is not part of it."""
     own = store.engine.plan.pod.spec
+    wanted = read(Pod, after, request)  # whatever has changed: what is unknown is told
     if _bare(before["spec"]) == _bare(after.get("spec")):
         return own
-    fresh = _complete(read(Pod, after, request), store)
+    fresh = _complete(wanted, store)
     shown = _complete(read(Pod, before, request), store)
     same = {field: getattr(own, field) for field in own.__struct_fields__
             if getattr(fresh, field) == getattr(shown, field)}  # fmt: skip

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from initsup.api.exchange import MAX_WARNINGS, Reply, Request, warned
 from tests.api.live import Live, descriptors, exchange, send
 
 pytestmark = pytest.mark.real
@@ -419,12 +420,58 @@ def test_what_stops_to_match_is_deleted_for_the_watch(live: Live) -> None:
         pytest.param({"metadata": {"uid": "other"}}, 409, "Precondition failed", id="another object"),
         pytest.param({"metadata": {"resourceVersion": "1"}}, 409, "the object has been modified", id="too late"),
         pytest.param({"spec": {"bogus": 1}}, 400, 'unknown field "spec.bogus"', id="no such field"),
+        pytest.param({"metadata": {"lables": {}}}, 400, 'unknown field "metadata.lables"', id="none beside the spec"),
     ],
 )
 def test_what_may_not_change(live: Live, patch: Any, code: int, message: str) -> None:
     path = f"{PODS}/live?fieldValidation=Strict"
     found, status = live.ask(path, "PATCH", patch, Content_Type="application/merge-patch+json")
     assert (found, message in status["message"]) == (code, True), status
+
+
+UNKNOWN = ['299 - "unknown field \\"spec.x\\""', '299 - "unknown field \\"bogus\\""']
+
+
+@pytest.mark.parametrize(
+    ("query", "warnings"),
+    [
+        pytest.param("", UNKNOWN, id="said"),
+        pytest.param("?fieldValidation=Warn", UNKNOWN, id="said on request"),
+        pytest.param("?fieldValidation=Ignore", [], id="ignored"),
+    ],
+)
+def test_the_client_is_warned_of_fields_that_are_not_known(live: Live, query: str, warnings: list[str]) -> None:
+    body = json.dumps({"bogus": 1, "spec": {"x": 1}}).encode()
+    head = f"PATCH {PODS}/live{query} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+    head += f"Content-Type: application/merge-patch+json\r\nContent-Length: {len(body)}\r\n\r\n"
+    with live.unix() as connection, connection.makefile("rb") as answer:
+        connection.sendall(head.encode() + body)
+        assert b" 200 " in answer.readline()
+        lines = [line.decode().strip() for line in iter(answer.readline, b"\r\n")]
+    assert [line.partition(": ")[2] for line in lines if line.startswith("Warning: ")] == warnings
+
+
+def test_warnings_are_written_so_that_they_are_read() -> None:
+    told = ['a "b" \\c\n\xe4', "x" * (MAX_WARNINGS - 10), "too much"]
+    first, second = warned(Reply(), Request(method="GET", path="/", warnings=told)).headers
+    assert first == ("Warning", r'299 - "a \"b\" \\c??"')
+    assert second == ("Warning", f'299 - "{told[1]}"')
+
+
+@pytest.mark.parametrize(
+    ("method", "query", "kind", "message"),
+    [
+        pytest.param("PATCH", "dryRun=x", "PatchOptions", 'dryRun: Unsupported value: "x": supported values: "All"',
+                     id="half a dry run"),
+        pytest.param("PUT", "fieldValidation=x", "UpdateOptions", 'fieldValidation: Unsupported value: "x": '
+                     'supported values: "Ignore", "Strict", "Warn"', id="how strict?"),
+        pytest.param("DELETE", "dryRun=All&dryRun=x", "DeleteOptions", "dryRun: Unsupported value", id="two dry runs"),
+    ],
+)  # fmt: skip
+def test_what_a_change_may_not_be_asked_with(live: Live, method: str, query: str, kind: str, message: str) -> None:
+    code, status = live.ask(f"{PODS}/live?{query}", method, {}, Content_Type="application/merge-patch+json")
+    assert (code, status["reason"]) == (422, "Invalid")
+    assert status["message"].startswith(f'{kind}.meta.k8s.io "" is invalid: {message}')
 
 
 def test_a_dry_run_changes_nothing(live: Live) -> None:
