@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import anyio
@@ -16,6 +15,7 @@ from initsup.api.negotiate import one_reply
 from initsup.api.store import Store
 from initsup.core.change import FORBIDDEN, compare
 from initsup.core.events import StopAsked
+from initsup.load import names
 from initsup.load.check import check_pod
 from initsup.load.default import with_defaults
 from initsup.spec.pod import Pod, PodSpec
@@ -23,7 +23,6 @@ from initsup.spec.pod import Pod, PodSpec
 Object = dict[str, Any]
 
 DEGRADED = "initsup.dev/degraded"
-_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 
 
 async def delete(store: Store, name: str, request: Request) -> Reply:
@@ -67,10 +66,8 @@ def create(store: Store, request: Request, namespace: str) -> Reply:
     if wanted.get("kind") not in (None, "Pod"):
         raise bad_request(f"Object 'Kind' must be Pod, not {wanted.get('kind')}")
     read(Pod, wanted, request)
-    if not _NAME.fullmatch(name.rstrip("-") if meta.get("generateName") else name) or len(name) > 253:
-        message = f'Invalid value: "{name}": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric ' \
-            "characters, '-' or '.', and must start and end with an alphanumeric character"  # fmt: skip
-        raise invalid("Pod", name, ("metadata.name", "FieldValueInvalid", message))
+    for broken in names.subdomain(name if meta.get("name") else name.rstrip("-")):
+        raise invalid("Pod", name, ("metadata.name", "FieldValueInvalid", f'Invalid value: "{name}": {broken}'))
     if meta.get("namespace") not in (None, "", namespace):
         raise bad_request("the namespace of the object does not match the namespace of the request")
     if store.get("pods", name) is not None:

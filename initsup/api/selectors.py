@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from initsup.api.failure import bad_request
+from initsup.load import names
 
 Labels = Mapping[str, str]
 Rule = Callable[[Labels], bool]
@@ -14,7 +15,7 @@ Object = Mapping[str, Any]
 
 _SET = re.compile(r"(\S+)\s+(in|notin)\s*\(([^()]*)\)", re.I)
 _EQUAL = re.compile(r"([^=!<>\s]+)\s*(==|=|!=|>|<)\s*([^=!<>\s]*)")
-_KEY = re.compile(r"(!?)\s*([A-Za-z0-9][-A-Za-z0-9_./]*)")
+_KEY = re.compile(r"(!?)\s*([^=!<>\s]+)")
 
 
 def label_selector(text: str) -> Rule:
@@ -25,16 +26,28 @@ def label_selector(text: str) -> Rule:
 
 def _label_rule(part: str) -> Rule:
     if found := _SET.fullmatch(part):
-        key, values = found[1], {value.strip() for value in found[3].split(",")}
+        if not found[3].strip():
+            raise bad_request("unable to parse requirement: for 'in', 'notin' operators, values set can't be empty")
+        key, values = _checked(found[1], *(value.strip() for value in found[3].split(",")))
         if found[2].lower() == "in":
             return lambda labels: labels.get(key) in values
         return lambda labels: labels.get(key) not in values
     if found := _EQUAL.fullmatch(part):
-        return _compared(found[1], found[2], found[3])
+        key, (value,) = _checked(found[1], found[3])
+        return _compared(key, found[2], value)
     if found := _KEY.fullmatch(part):
-        key, wanted = found[2], not found[1]
+        key, _ = _checked(found[2])
+        wanted = not found[1]
         return lambda labels: (key in labels) is wanted
     raise bad_request(f"unable to parse requirement: {part!r} is not a label selector")
+
+
+def _checked(key: str, *values: str) -> tuple[str, tuple[str, ...]]:
+    """A label and its values, when there can be such ones. Raises Failure."""
+    for text, rules in ((key, names.qualified), *((value, names.label_value) for value in values)):
+        for broken in rules(text):
+            raise bad_request(f'unable to parse requirement: Invalid value: "{text}": {broken}')
+    return key, values
 
 
 def _compared(key: str, sign: str, value: str) -> Rule:
@@ -94,13 +107,13 @@ FIELDS: dict[str, tuple[str, ...]] = {
 def field_selector(text: str, resource: str) -> Callable[[Object], bool]:
     """A predicate on objects for `metadata.name=web,status.phase!=Running`. Raises Failure."""
     rules = []
-    for part in filter(None, (one.strip() for one in text.split(","))):
+    for part in filter(None, (one.strip() for one in re.findall(r"(?:\\.|[^,\\])+", text))):
         found = re.fullmatch(r"([^=!]+?)\s*(==|=|!=)\s*(.*)", part)
         if found is None:
             raise bad_request(f"invalid selector: '{part}'; can't understand '{part}'")
         if found[1] not in FIELDS.get(resource, _ANY):
             raise bad_request(f"field label not supported: {found[1]}")
-        rules.append((found[1], found[2] != "!=", found[3]))
+        rules.append((found[1], found[2] != "!=", re.sub(r"\\([\\,=])", r"\1", found[3])))
     return lambda one: all((_field(one, path) == value) is equal for path, equal, value in rules)
 
 

@@ -24,6 +24,9 @@ LABELS = {"app": "web", "tier": "front", "size": "3"}
         pytest.param("!none", True, id="there must be none"),
         pytest.param("! app", False, id="there is one that must not be"),
         pytest.param("app in (web, db)", True, id="in a set"),
+        pytest.param("none in (,web)", False, id="in a set with nothing"),
+        pytest.param("app!=", True, id="not empty"),
+        pytest.param("!example.com/app", True, id="a label with a prefix"),
         pytest.param("app in (db)", False, id="not in the set"),
         pytest.param("app notin (db,cache)", True, id="outside of a set"),
         pytest.param("none notin (db)", True, id="outside of a set, as there is no label"),
@@ -37,7 +40,13 @@ def test_labels(text: str, matches: bool) -> None:
     assert label_selector(text)(LABELS) is matches
 
 
-@pytest.mark.parametrize("text", ["a b", "app in web", "=x", "size>many", "(a)"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("a b", "app in web", "=x", "size>many", "(a)", "-a", "a===b", "a=b=c", "a,,b"),
+        *("a in ()", "a in (b c)", "a=-b", "a!=b(", "a notin (/)", "/a", "a/b/c", "!a/", "a=" + "x" * 64),
+    ],
+)
 def test_what_is_no_label_selector_is_refused(text: str) -> None:
     with pytest.raises(Failure) as refused:
         label_selector(text)
@@ -59,6 +68,8 @@ POD = {
         pytest.param("status.phase!=Running", False, id="unequal"),
         pytest.param("spec.hostNetwork=true", True, id="a truth"),
         pytest.param("status.podIP=", True, id="nothing there"),
+        pytest.param(r"metadata.name=web\,a", False, id="a comma in a value"),
+        pytest.param(r"metadata.name!=\=web\\,status.phase=Running", True, id="other signs in a value"),
     ],
 )
 def test_fields(text: str, matches: bool) -> None:
