@@ -27,7 +27,15 @@ def test_the_form_follows_accept(accept: str, shape: str) -> None:
     assert form(Request(method="GET", path="/", headers={"accept": accept})).shape == shape
 
 
-@pytest.mark.parametrize("accept", ["application/vnd.kubernetes.protobuf", "text/html"])
+@pytest.mark.parametrize(
+    "accept",
+    [
+        "application/vnd.kubernetes.protobuf",
+        "text/html",
+        "application/json;as=Table;v=v2",
+        "application/json;as=Scale;v=v1",
+    ],
+)
 def test_a_form_that_we_have_not_is_refused(accept: str) -> None:
     with pytest.raises(Failure) as refused:
         form(Request(method="GET", path="/", headers={"accept": accept}))
