@@ -63,4 +63,7 @@ async def answer(store: Store, target: Target, request: Request) -> Answer:
 def renamed(event: dict[str, Any]) -> dict[str, Any]:
     """A core/v1 Event as an events.k8s.io/v1 one."""
     tree = {_RENAMED.get(key, key): value for key, value in event.items()}
-    return {**tree, "apiVersion": "events.k8s.io/v1", "action": event.get("action") or event.get("reason")}
+    tree |= {"apiVersion": "events.k8s.io/v1", "action": event.get("action") or event.get("reason")}
+    if first := event.get("firstTimestamp"):  # clients insist on a time, where the API server has none
+        tree["eventTime"] = event.get("eventTime") or first.replace("Z", ".000000Z")
+    return tree

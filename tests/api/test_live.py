@@ -500,6 +500,15 @@ def test_another_pod_is_refused(live: Live, pod: Any, code: int, message: str) -
     assert (found, message in status["message"]) == (code, True), status
 
 
+def test_events_in_the_new_form_have_all_that_it_requires(live: Live) -> None:
+    for new in live.ask("/apis/events.k8s.io/v1/namespaces/default/events")[1]["items"]:
+        old = live.ask(f"/api/v1/namespaces/default/events/{new['metadata']['name']}")[1]
+        assert (new["regarding"], new["note"]) == (old["involvedObject"], old["message"])
+        assert new["eventTime"] == old["firstTimestamp"].replace("Z", ".000000Z")
+        assert new["action"]
+        assert new["reportingController"]
+
+
 def test_health_check_by_check(live: Live) -> None:
     code, told = live.ask("/readyz?verbose")
     assert (code, told.splitlines()[-1]) == (200, "readyz check passed")
