@@ -319,7 +319,7 @@ class Box:
         launch = replace(
             launch,
             argv=argv,
-            env={**launch.env, **tree.env} if tree.env else launch.env,
+            env={**({"TERM": "xterm"} if terminal else {}), **launch.env, **tree.env},
             stdin=fds[0],
             stdout=fds[1],
             stderr=fds[2],

@@ -293,17 +293,29 @@ def test_malformed_websocket_frames(live: Live, frame: bytes, close: int) -> Non
     assert rest[:4] == b"\x88\x02" + close.to_bytes(2) or rest[:1] == b"\x88"
 
 
-def test_a_command_that_cannot_be_started_is_told_as_kubelet_does(live: Live) -> None:
+def ran(live: Live, query: str) -> bytes:
+    """What comes back from a command, frames and all."""
     head = (
-        f"GET {PODS}/live/exec?container=app&command=no-such-program&stdout=1 HTTP/1.1\r\nHost: localhost\r\n"
+        f"GET {PODS}/live/exec?container=app&{query} HTTP/1.1\r\nHost: localhost\r\n"
         "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
         "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: v5.channel.k8s.io\r\n\r\n"
     )
     with live.unix() as connection:
         connection.sendall(head.encode())
         answer = b""
-        while b"}\x88" not in answer and (piece := connection.recv(4096)):  # a frame that ends, and the closing one
+        while b"}\x88" not in answer and (piece := connection.recv(4096)):  # the status, and the closing frame
             answer += piece
+    return answer
+
+
+def test_a_command_on_a_terminal_knows_what_that_can_do(live: Live) -> None:
+    words = "command=sh&command=-c&command=echo+T%3D%24TERM&stdout=1"
+    assert b"T=xterm\r\n" in ran(live, f"{words}&tty=1")
+    assert b"T=\n" in ran(live, words)
+
+
+def test_a_command_that_cannot_be_started_is_told_as_kubelet_does(live: Live) -> None:
+    answer = ran(live, "command=no-such-program&stdout=1")
     status = json.loads(answer[answer.index(b"\x03{") + 1 : answer.rindex(b"}") + 1])
     why = 'error executing command in container: exec: "no-such-program": executable file not found in $PATH'
     assert status["message"] == f"Internal error occurred: {why}"
