@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from initsup.core.actions import Action, Hook, Kill, Probe, Signal, Start
+from initsup.core.actions import Action, Hook, Kill, Prepare, Probe, Signal, Start
 from initsup.core.apply import apply, begin
 from initsup.core.decide import decide
-from initsup.core.events import Began, Died, Event, Hooked, Probed, Started, StartFailed, VolumesReady
+from initsup.core.events import Began, Died, Event, Hooked, Probed, Started, StartFailed, VolumeFailed, VolumesReady
 from initsup.core.facts import Facts, HookKind, ProbeKind
 from initsup.core.plan import Plan
 from initsup.core.plan import plan as index
@@ -155,6 +155,11 @@ def known(plan: Plan, *happened: Event | tuple[Event, ...], at: float = 0.0) -> 
     """The facts of a pod that began at `at`, with its volumes, after all this."""
     flat = [event for one in happened for event in (one if isinstance(one, tuple) else (one,))]
     return apply(plan, begin(plan, at), VolumesReady(at=at), *flat)
+
+
+def no_volume(at: float) -> tuple[Event, ...]:
+    """A volume cannot be made."""
+    return Began(at=at, action=Prepare()), VolumeFailed(at=at, volume="v", message="no")
 
 
 # -- what is decided --------------------------------------------------------------------------------------------------

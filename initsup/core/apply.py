@@ -62,6 +62,8 @@ def _volumes_ready(plan: Plan, facts: Facts, event: events.VolumesReady) -> Fact
 
 
 def _volume_failed(plan: Plan, facts: Facts, event: events.VolumeFailed) -> Facts:
+    if facts.volumes.state == "ready":
+        return facts  # it could not be written anew, and keeps what it has
     least, most = VOLUME_RETRY
     delay = min(max(facts.volumes.delay * 2, least), most)
     return replace(

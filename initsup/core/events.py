@@ -30,7 +30,7 @@ class VolumesReady(Happened, frozen=True):
 
 
 class VolumeFailed(Happened, frozen=True):
-    """A volume could not be made; `message` is kubelet's, without "MountVolume.SetUp failed …"."""
+    """A volume could not be made, or written anew; `message` is kubelet's, without "MountVolume.SetUp failed …"."""
 
     volume: str
     message: str

@@ -305,6 +305,7 @@ class HostNode:
             update()
         except CannotMount as problem:
             self._troubles[f"{_VOLUME} {problem.volume}"] = problem.message
+            self.post(VolumeFailed(at=_now(), volume=problem.volume, message=problem.message))
 
     def processes(self, container: str) -> list[int]:
         """The pids of all processes of a container, its main process first."""

@@ -52,6 +52,7 @@ from tests.build import (
     hooks,
     killed,
     known,
+    no_volume,
     planned,
     probe,
     probe_begun,
@@ -411,8 +412,13 @@ def test_retries_of_volumes(failures: int, delays: list[float]) -> None:
     assert apply(ONE, facts, VolumesReady(at=1e5)).volumes == Volumes(state="ready")
 
 
+def test_a_volume_that_cannot_be_written_anew_keeps_what_it_has() -> None:
+    facts = known(ONE, VolumesReady(at=1))
+    assert apply(ONE, facts, VolumeFailed(at=2, volume="v", message="no")) == facts
+
+
 def test_volumes_are_being_made() -> None:
-    facts = known(ONE, VolumeFailed(at=1, volume="v", message="no"), Began(at=2, action=Prepare()))
+    facts = known(ONE, no_volume(1), Began(at=2, action=Prepare()))
     assert facts.volumes == Volumes(state="preparing", retry_at=1.5, delay=0.5, message="no")
 
 

@@ -9,7 +9,7 @@ import pytest
 from initsup.core.actions import Prepare, Refuse, Remove, RestartAll, Signal, Start, Stop
 from initsup.core.apply import begin
 from initsup.core.decide import DEADLINE_MESSAGE, decide, stop_signal
-from initsup.core.events import Began, Evicted, Redefined, RestartAsked, StopAsked, VolumeFailed
+from initsup.core.events import Began, Evicted, Redefined, RestartAsked, StopAsked
 from initsup.core.plan import Plan
 from tests.build import (
     container,
@@ -20,6 +20,7 @@ from tests.build import (
     hooks,
     killed,
     known,
+    no_volume,
     planned,
     probe,
     probe_begun,
@@ -119,8 +120,8 @@ COMPLETED = Began(at=2, action=Stop(why="completed", grace=30))
             ONE, [up(), killed(restart=True), signalled(at=0)], 30, ["signal a 9"], id="4: SIGKILL at its end"
         ),
         # 5: volumes
-        pytest.param(ONE, [VolumeFailed(at=0, volume="v", message="no")], 0.4, [], id="5: a failure is waited out"),
-        pytest.param(ONE, [VolumeFailed(at=0, volume="v", message="no")], 0.5, ["prepare"], id="5: then tried again"),
+        pytest.param(ONE, [no_volume(0)], 0.4, [], id="5: a failure is waited out"),
+        pytest.param(ONE, [no_volume(0)], 0.5, ["prepare"], id="5: then tried again"),
         pytest.param(ONE, [Began(at=0, action=Prepare())], 9, [], id="5: nothing starts before"),
         # 6: all containers at once
         pytest.param(ALL, [*ALL_RUN, died("a", 2, 42)], 2, ["restartall a"], id="6: an exit that matches"),
@@ -252,10 +253,10 @@ def test_5_volumes_come_first() -> None:
     [
         pytest.param(ONE, [up()], 1, None, id="nothing to wait for but events"),
         pytest.param(TIMED, [up()], 1, 5, id="the pod's deadline"),
-        pytest.param(ONE, [VolumeFailed(at=0, volume="v", message="no")], 0.1, 0.5, id="the next try of a volume"),
+        pytest.param(ONE, [no_volume(0)], 0.1, 0.5, id="the next try of a volume"),
         pytest.param(
             TIMED,
-            [VolumeFailed(at=0, volume="v", message="no")],
+            [no_volume(0)],
             0.1,
             0.5,
             id="the next try, and the deadline behind it",

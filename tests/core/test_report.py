@@ -10,7 +10,7 @@ from initsup.core.actions import Finish, Refuse, Remove, RestartAll, Stop
 from initsup.core.apply import begin
 from initsup.core.columns import summary
 from initsup.core.decide import DEADLINE_MESSAGE
-from initsup.core.events import Began, Evicted, Lost, RestartAsked, StopAsked, VolumeFailed
+from initsup.core.events import Began, Evicted, Lost, RestartAsked, StopAsked
 from initsup.core.phase import LOST_MESSAGE
 from initsup.core.plan import Plan
 from initsup.core.plan import plan as index
@@ -29,6 +29,7 @@ from tests.build import (
     hooks,
     killed,
     known,
+    no_volume,
     planned,
     probe,
     probed,
@@ -781,7 +782,7 @@ def test_initialized(plan: Plan, happened: Happened, text: str) -> None:
     ("happened", "text"),
     [
         pytest.param([], "True", id="volumes are there"),
-        pytest.param([VolumeFailed(at=1, volume="v", message="no")], "False", id="they are not"),
+        pytest.param([no_volume(1)], "False", id="they are not"),
         pytest.param([up(), DELETED], "True", id="while it ends"),
         pytest.param([up(), DELETED, died(at=3)], "False", id="at the end"),
     ],

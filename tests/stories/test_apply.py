@@ -96,6 +96,8 @@ def test_a_volume_whose_source_is_gone_keeps_what_it_has_until_it_is_back(story:
     done = story.ask("apply", str(write(without, greeting="two")))
     assert done.returncode == 0
     assert 'volume all: secret "password" not found' in story.ask("get").stderr
+    event = 'FailedMount   Pod/pod   MountVolume.SetUp failed for volume "all" : secret "password" not found'
+    assert event in story.ask("events", "--types=Warning").stdout
     assert seen(story) == ['version="one"oneone', "one"]
     story.ask("apply", str(write(greeting="two", secret="three")))
     assert "volume all" not in story.ask("get").stderr
