@@ -187,6 +187,7 @@ def _run(engine: Engine, node: HostNode, place: StateDir, sentinel: Sentinel | N
         node.console.say("degraded: " + "; ".join(trouble))
         if code == 0:  # not all is well, whatever the containers say
             code, why = 1, f"{why}, but initsup was degraded"
+    node.console.drain()
     node.console.say(f"pod {engine.plan.pod.metadata.name}: {why}, exit code {code}")
     return code
 

@@ -25,6 +25,9 @@ import msgspec
 from initsup.node.logfile import line_time
 from initsup.node.outlet import BOUND, KeptOutlet, Outlet
 
+_SILENT = 1.0
+"""Seconds of waiting for a reader at the end that need no explanation."""
+
 Form = Literal["auto", "text", "json", "raw", "none"]
 
 _PLAIN = bytes(set(range(32, 127)) - set(b'"\\')) + b"\n"
@@ -134,6 +137,22 @@ class Console:
         outlet = self._out if fd == self._out.fd else self._err
         outlet.ready()
         self._room(outlet, b"")
+
+    def drain(self, patience: float = 5.0) -> None:
+        """Have stdout written before a last word on stderr, within `patience` seconds; later it is thrown away.
+
+        What is waited for is said there, unless both are the same.
+        """
+        self.status("")
+        if self._err is self._out:
+            return
+        self._out.flush(_SILENT)
+        if self._out.waiting:
+            self.say(f"waits for who reads its stdout, {patience - _SILENT:.0f}s at most")
+            self._out.flush(patience - _SILENT)
+            if self._out.waiting:
+                self.say("nobody reads its stdout: the last lines are in `initsup logs`")
+                self._out.close()
 
     def close(self, patience: float | None = 5.0) -> None:
         """Wait `patience` seconds at most for the readers (None: however long it takes)."""

@@ -49,9 +49,14 @@ def pipe() -> Iterator[tuple[int, int]]:
     """(to read from, to write to); both are closed at the end, if they are not yet."""
     reader, writer = os.pipe()
     os.set_blocking(reader, False)
+    own = os.readlink(f"/proc/self/fd/{reader}")
     yield reader, writer
     for fd in (reader, writer):
-        if os.path.exists(f"/proc/self/fd/{fd}"):
+        try:
+            is_own = os.readlink(f"/proc/self/fd/{fd}") == own  # the number may be something else's by now
+        except FileNotFoundError:
+            continue
+        if is_own:
             os.close(fd)
 
 
@@ -231,6 +236,31 @@ def test_closing_waits_for_the_reader_but_not_for_ever(pipe: tuple[int, int]) ->
     screen.show(b"x\n" * 50_000)
     screen.console.close(0.01)
     assert len(read(reader)) == 65536
+
+
+WAITS = b"initsup: waits for who reads its stdout, 0s at most\n"
+
+
+def test_who_reads_nothing_is_waited_for_and_told_on_stderr(
+    pipe: tuple[int, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("initsup.node.console._SILENT", 0.01)
+    screen = Screen(pipe[1], stderr=file(tmp_path / "err"))
+    screen.show(b"x\n" * 50_000)
+    screen.console.drain(0.02)
+    screen.console.say("the end")
+    screen.console.close(None)
+    given_up = b"initsup: nobody reads its stdout: the last lines are in `initsup logs`\n"
+    assert (tmp_path / "err").read_bytes() == WAITS + given_up + b"initsup: the end\n"
+    assert len(read(pipe[0])) == 65536
+
+
+def test_who_has_read_all_is_not_waited_for(pipe: tuple[int, int], tmp_path: Path) -> None:
+    screen = Screen(pipe[1], stderr=file(tmp_path / "err"))
+    screen.show(b"x\n")
+    screen.console.drain()
+    screen.console.close()
+    assert (tmp_path / "err").read_bytes() == b""
 
 
 def test_the_descriptor_that_others_share_is_left_as_it_is(pipe: tuple[int, int]) -> None:
