@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from initsup.cli.parser import Parser
     from initsup.errors import Problem
     from initsup.load.notes import Note
+    from initsup.node.space import Way
     from initsup.spec.manifest import Manifest
 
 
@@ -65,7 +66,7 @@ def _check(args: Namespace) -> int:
 
     manifest = load(args.files, overrides(args))
     promises = [f"not given here: {one._replace(hint='')}" for one in lacking(args, manifest)] if args.here else []
-    promises += _limits(manifest) if args.here else []
+    promises += _limits(manifest) + _missing(manifest) if args.here else []
     if args.quiet:
         return 0
     for file in args.files:
@@ -79,18 +80,29 @@ def lacking(args: Namespace, manifest: Manifest) -> list[Problem]:
 
     Raises InitsupError when that cannot be told.
     """
-    from initsup.api.files import places
     from initsup.load.read import located
     from initsup.node.promises import broken
-    from initsup.node.survey import way_of_volumes
 
-    try:
-        found = broken(manifest, lambda: way_of_volumes(places(), manifest.settings.volumes.mode))
-    except OSError as problem:
-        raise InitsupError(f"cannot try out whether mounts are permitted: {problem}") from None
+    found = broken(manifest, lambda: _way_of_volumes(manifest))
     if found and not manifest.settings.best_effort:
         raise InvalidManifest(located(found, args.files, overrides(args)))
     return found
+
+
+def _missing(manifest: Manifest) -> list[str]:
+    from initsup.node.promises import missing
+
+    return missing(manifest, lambda: _way_of_volumes(manifest))
+
+
+def _way_of_volumes(manifest: Manifest) -> tuple[Way, str]:
+    from initsup.api.files import places
+    from initsup.node.survey import way_of_volumes
+
+    try:
+        return way_of_volumes(places(), manifest.settings.volumes.mode)
+    except OSError as problem:
+        raise InitsupError(f"cannot try out whether mounts are permitted: {problem}") from None
 
 
 def _limits(manifest: Manifest) -> list[str]:

@@ -41,8 +41,9 @@ from initsup.node.limits import (
 from initsup.node.logs import Pump
 from initsup.node.machine import Machine
 from initsup.node.mounts import KeptMounts, Mounts, View
-from initsup.node.promises import broken, reduced
+from initsup.node.promises import broken, missing, reduced
 from initsup.node.reaper import Reaper
+from initsup.node.space import Way
 from initsup.node.spawn import Launch, spawn
 from initsup.node.tree import Forest, KeptForest, Tree
 from initsup.node.volumes import KeptVolumes, Volumes
@@ -477,7 +478,14 @@ class Boxes:
 
     def broken_promises(self, asked: Manifest) -> list[Problem]:
         """What a pod asks for and this place cannot give. Raises CannotMount when that cannot be told."""
-        return broken(asked, lambda: (self.volumes.space.way, self.volumes.space.refusal))
+        return broken(asked, self._way_of_volumes)
+
+    def missing(self) -> list[str]:
+        """What containers have to do without, a line each. Raises CannotMount when that cannot be told."""
+        return missing(self.plan.asked, self._way_of_volumes)
+
+    def _way_of_volumes(self) -> tuple[Way, str]:
+        return self.volumes.space.way, self.volumes.space.refusal
 
     def not_enforced(self) -> list[str]:
         """Limits of the manifest that do not hold here, each with the reason."""

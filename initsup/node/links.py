@@ -34,6 +34,9 @@ from initsup.spec.pod import Container, PodSpec, containers
 _OF_HOST = ".host"
 """A directory beside the volumes; no volume has such a name."""
 _NEED = "needs mounts, which are not permitted here"
+_NO_LINK = (
+    "no link can be made in {}, which cannot be written, and mounts are not permitted here: have the path below a tmpfs"
+)
 ARCHIVE_NEEDS_MOUNTS = f"to leave the files of an archive as they are {_NEED}"
 
 
@@ -64,12 +67,26 @@ def _problems(manifest: Manifest, container: Container) -> list[str]:
     kinds = {volume.name: volume for volume in manifest.pod.spec.volumes}
     for index, mount in enumerate(container.volume_mounts):
         if (image is None or not image.rootfs) and (place := closed(absolute(mount.mount_path))):
-            found.append(f"volumeMounts[{index}].mountPath: {place} cannot be written, and another way {_NEED}")
+            found.append(f"volumeMounts[{index}].mountPath: {_NO_LINK.format(place)}")
         volume = kinds.get(mount.name)
         if volume is not None and volume.image is not None:
             found.append(f"volumeMounts[{index}]: to leave the files of an image as they are {_NEED}")
         elif mount.read_only and volume is not None and not is_read_only(volume):
             found.append(f"volumeMounts[{index}].readOnly: {_NEED}")
+    return found
+
+
+def bare_roots(manifest: Manifest) -> list[str]:
+    """The root directories in which nothing is mounted, so that containers miss what all others have."""
+    found = []
+    for path, container in containers(manifest.pod.spec):
+        image = manifest.settings.mapping(container.image)
+        if image is not None and image.rootfs:
+            there = {"/proc": "proc/self", "/dev": "dev/null"}
+            missing = [name for name, sign in there.items() if not os.path.lexists(f"{image.rootfs}/{sign}")]
+            if missing:
+                text = f"its rootfs has no {' and no '.join(missing)}, and to mount that is not permitted here"
+                found.append(f"{path}.image: {text}")
     return found
 
 

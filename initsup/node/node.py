@@ -379,14 +379,15 @@ class HostNode:
             select.select([self._signals.fileno()], [], [], STRAY_PATIENCE)
 
     def _check_promises(self) -> None:
-        """Say which limits do not hold here; refuse what is promised and cannot be kept, unless that is accepted."""
-        for line in self._boxes.not_enforced():
-            self.console.say(line)
+        """Say what does not hold here; refuse what is promised and cannot be kept, unless that is accepted."""
         try:
             broken = self._boxes.broken_promises(self._plan.asked)
+            missing = self._boxes.missing()
         except CannotMount as problem:
             self.close()
             raise InitsupError(problem.message) from None
+        for line in (*self._boxes.not_enforced(), *missing):
+            self.console.say(line)
         if self._plan.asked.settings.best_effort:
             for promise in broken:
                 self.console.say(f"not given here: {promise._replace(hint='')}")

@@ -41,6 +41,12 @@ def broken(manifest: Manifest, place: Callable[[], tuple[Way, str]]) -> list[Pro
     return [Problem(path, text, BEST_EFFORT) for path, _, text in (line.partition(": ") for line in found)]
 
 
+def missing(manifest: Manifest, place: Callable[[], tuple[Way, str]]) -> list[str]:
+    """What containers have to do without that nobody has asked for by name; `place` as for `broken`."""
+    found = links.bare_roots(manifest)
+    return found if found and place()[0] == "link" else []
+
+
 def reduced(manifest: Manifest) -> Manifest:
     """With `bestEffort` and where only root could do it: the same without the users and groups that cannot be had."""
     if not manifest.settings.best_effort or can_be_others():

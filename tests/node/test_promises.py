@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from initsup.node.promises import broken, reduced
+from initsup.node.promises import broken, missing, reduced
 from initsup.node.space import Way
 from initsup.spec.base import to_dict
 from initsup.spec.pod import Capabilities, Container, EphemeralContainer, PodSecurityContext, SecurityContext
+from initsup.spec.settings import ImageMapping
 from tests.node.world import as_user, empty_dir, manifest, mount, need_root, say
 
 pytestmark = pytest.mark.real
@@ -111,6 +112,27 @@ def test_an_ephemeral_container_is_one_of_them() -> None:
 def test_the_place_is_only_asked_if_that_matters(tmp_path: Path) -> None:
     one = container(mount("v", str(tmp_path / "x")), run_as_user=os.geteuid())
     assert broken(manifest(one, volumes=(empty_dir(),)), nowhere) == []
+
+
+@pytest.mark.parametrize(
+    ("way", "there", "said"),
+    [
+        pytest.param("link", [], ["/proc and no /dev"], id="nothing is there"),
+        pytest.param("link", ["proc/self"], ["/dev"], id="/proc is there"),
+        pytest.param("link", ["proc/self", "dev/null"], [], id="both are there"),
+        pytest.param("mount", [], [], id="both will be mounted"),
+    ],
+)
+def test_a_root_without_mounts_may_lack_what_others_have(
+    tmp_path: Path, way: Way, there: list[str], said: list[str]
+) -> None:
+    for name in there:
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).touch()
+    made = manifest(Container(name="c", image="i"), images={"i": ImageMapping(rootfs=str(tmp_path))})
+    text = "spec.containers[0].image: its rootfs has no {}, and to mount that is not permitted here"
+    assert missing(made, at(way)) == [text.format(what) for what in said]
+    assert missing(manifest(Container(name="c", image="other")), nowhere) == []
 
 
 def test_best_effort_does_without_other_users() -> None:
