@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 FORMS = ("json", "yaml", "wide", "name", "jsonpath")
 _COLUMNS = ("LAST SEEN", "TYPE", "REASON", "OBJECT", "MESSAGE")
+_TYPES = ("Normal", "Warning")
 _WIDE = ("LAST SEEN", "TYPE", "REASON", "OBJECT", "SUBOBJECT", "SOURCE", "MESSAGE", "FIRST SEEN", "COUNT", "NAME")
 
 
@@ -35,7 +36,7 @@ initsup events --types=Warning -o wide
     add_output(parser, *FORMS)
     parser.flag("-w", "--watch", help="go on and print events as they come, until the pod has ended")
     parser.flag("--no-headers", help="leave out the line with the columns' names")
-    parser.add_argument("--types", metavar="TYPE", default="", help="only events of this type: Normal or Warning")
+    parser.add_argument("--types", metavar="TYPE", default="", help="only events of these types: Normal, Warning")
 
 
 def events(args: Namespace) -> int:
@@ -45,14 +46,19 @@ def events(args: Namespace) -> int:
     from initsup.cli.output import check_form
 
     check_form(args.output, args.forms)
+    wanted = [kind.capitalize() for kind in args.types.split(",") if kind]
+    if not set(wanted) <= set(_TYPES):
+        from initsup.errors import UsageError
+
+        raise UsageError(f"valid --types are {' or '.join(_TYPES)}")
     place = state_dir(args, pod_name(args.words))
     show = _table(args) if args.output in ("", "wide") else _objects(args)
     if not args.watch:
-        show(_chosen(client.get_events(place), args.types), False)
+        show(_chosen(client.get_events(place), wanted), False)
         return 0
     seen: dict[str, Any] = {}
     for listing in client.watch(place, "events"):
-        items = _chosen(listing, args.types)["items"]
+        items = _chosen(listing, wanted)["items"]
         fresh = [item for item in items if seen.get(_name(item)) != (item.get("count"), item.get("lastTimestamp"))]
         seen = {_name(item): (item.get("count"), item.get("lastTimestamp")) for item in items}
         if fresh:
@@ -82,8 +88,8 @@ def container_of(event: dict[str, Any]) -> str:
     return path.partition("{")[2].rstrip("}")
 
 
-def _chosen(listing: dict[str, Any], kind: str) -> dict[str, Any]:
-    items = [item for item in in_order(listing) if kind in ("", item.get("type"))]
+def _chosen(listing: dict[str, Any], types: list[str]) -> dict[str, Any]:
+    items = [item for item in in_order(listing) if not types or item.get("type") in types]
     return {**listing, "items": items}
 
 

@@ -67,6 +67,17 @@ def test_of_one_type(initsup: Initsup, ended: Ended, told: Told) -> None:
     ]
 
 
+@pytest.mark.parametrize("types", ["Normal,Warning", "warning,normal", ""])
+def test_of_both_types(initsup: Initsup, ended: Ended, told: Told, types: str) -> None:
+    place = ended(pod(), told.all)
+    assert initsup("events", f"--types={types}", "--state-dir", place) == initsup("events", "--state-dir", place)
+
+
+def test_of_a_type_that_is_none(initsup: Initsup, ended: Ended, told: Told) -> None:
+    done = initsup("events", "--types=Error", "--state-dir", ended(pod(), told.all))
+    assert done == (2, "", "initsup: valid --types are Normal or Warning\n")
+
+
 def test_none(initsup: Initsup, ended: Ended) -> None:
     done = initsup("events", "--state-dir", ended(pod(), events()))
     assert done == (0, "", "No events found.\n")
