@@ -124,7 +124,7 @@ def _restart(engine: Engine, request: dict[str, Any]) -> dict[str, Any]:
             raise Refusal(f"init container {name} is not running, and init containers run once")
         names = [name]
     for name in names:
-        engine.node.post(RestartAsked(at=engine.now(), container=name, by="restart asked for"))
+        engine.node.post(RestartAsked(at=engine.now(), container=name, by="was asked to restart"))
     return {"containers": names}
 
 

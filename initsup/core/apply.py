@@ -211,7 +211,7 @@ def _restart_asked(plan: Plan, facts: Facts, event: events.RestartAsked) -> Fact
     if member is None or member.kind == "ephemeral" or facts.stop is not None:
         return facts
     container = facts.containers[member.name]
-    return _put(facts, member, replace(container, asked=event.by or "restart asked for", refused=None, error=None))
+    return _put(facts, member, replace(container, asked=event.by or "was asked to restart", refused=None, error=None))
 
 
 def _redefined(plan: Plan, facts: Facts, event: events.Redefined) -> Facts:

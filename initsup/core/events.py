@@ -120,7 +120,7 @@ class Lost(Happened, frozen=True):
 
 
 class RestartAsked(Happened, frozen=True):
-    """A container shall be restarted, whatever its policy says. `by` is why: "restart asked for", for example."""
+    """A container shall be restarted, whatever its policy says. `by` is why: "was asked to restart", for example."""
 
     container: str
     by: str = ""

@@ -186,7 +186,7 @@ def _marks(plan: Plan, before: Facts, event: Event) -> list[tuple[str, Mark]]:
             end = Exit(event.code, "OOMKilled" if event.oom else "", event.at)
             found.append((name, _end(end, by_us=isinstance(before.containers[name].state, Stopping))))
         case events.RestartAsked(container=name, by=by) if before.stop is None:
-            found.append((name, Mark(event.at, "asked", by or "restart asked for")))
+            found.append((name, Mark(event.at, "asked", by or "was asked to restart")))
         case events.StopAsked(by=by) if before.deleted is None:
             found.append((POD, Mark(event.at, "asked", f"asked to end: {by}" if by else "asked to end")))
         case events.Began(action=actions.Stop(why="deadline", message=message)):

@@ -313,7 +313,7 @@ def test_what_was_shown_stays_until_the_instance_is_seen() -> None:
 
 def test_who_asked_for_a_restart() -> None:
     assert one(ONE, up(), RestartAsked(at=1, container="a", by="me")).asked == "me"
-    assert one(ONE, up(), RestartAsked(at=1, container="a")).asked == "restart asked for"
+    assert one(ONE, up(), RestartAsked(at=1, container="a")).asked == "was asked to restart"
     assert one(ONE, ran(), RestartAsked(at=1, container="a"), up(at=1, attempt=1)).asked == ""
 
 
