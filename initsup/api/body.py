@@ -1,4 +1,4 @@
-"""Request bodies: JSON, YAML where it is asked for, and the protobuf that kubectl sends since 1.32.
+"""Request bodies: JSON, YAML, and the protobuf that kubectl sends since 1.32.
 
 Of protobuf only the fields are read that a route here looks at (k8s.io/api/*/generated.proto have the numbers).
 """
@@ -13,6 +13,7 @@ import msgspec
 from initsup.api.exchange import Request
 from initsup.api.failure import Failure, bad_request
 
+YAML = ("application/yaml", "application/apply-patch+yaml")
 PROTOBUF = "application/vnd.kubernetes.protobuf"
 _MAGIC = b"k8s\0"
 
@@ -69,17 +70,17 @@ _ANY: _Fields = {1: ("metadata", _META)}
 _ENVELOPE: _Fields = {1: ("typeMeta", {1: ("apiVersion", str), 2: ("kind", str)}), 2: ("raw", bytes)}
 
 
-def decoded(request: Request, *, yaml: bool = False) -> Any:
+def decoded(request: Request) -> Any:
     """The body as builtins; {} when there is none. Raises Failure."""
     kind = request.header("content-type").partition(";")[0].strip().lower()
     if not request.body:
         return {}
     if kind == PROTOBUF:
         return _protobuf(request.body)
-    if yaml and not request.body.lstrip().startswith(b"{"):
+    if kind in YAML and not request.body.lstrip().startswith(b"{"):
         return _yaml(request.body)
-    if kind not in ("", "application/json", "*/*") and not kind.endswith("+json") and "json" not in kind and not yaml:
-        known = f"application/json, {PROTOBUF}"
+    if kind not in ("", "*/*", *YAML) and "json" not in kind:
+        known = f"application/json, {YAML[0]}, {PROTOBUF}"
         raise Failure(415, f"the body of the request was in an unknown format - accepted media types include: {known}")
     try:
         tree = msgspec.json.decode(request.body)
@@ -110,15 +111,16 @@ def part(tree: dict[str, Any], field: str) -> dict[str, Any]:
 
 
 def _yaml(data: bytes) -> Any:
-    import yaml
+    from initsup.errors import InvalidManifest
+    from initsup.load import yaml_form
 
     try:
-        tree = yaml.load(data, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except yaml.YAMLError as problem:
-        raise bad_request(f"the body of the request is not YAML: {problem}") from None
-    if not isinstance(tree, dict):
+        trees = yaml_form.parse(data.decode())
+    except (InvalidManifest, UnicodeDecodeError) as problem:
+        raise bad_request(f"the body of the request cannot be read: {problem}") from None
+    if len(trees) != 1 or not isinstance(trees[0], dict):
         raise bad_request("the body of the request must be an object")
-    return tree
+    return trees[0]
 
 
 def _protobuf(data: bytes) -> dict[str, Any]:

@@ -108,7 +108,7 @@ def _applied(request: Request) -> Object:
     if not request.first("fieldManager"):
         message = "Required value: is required for apply patch"
         raise invalid("PatchOptions.meta.k8s.io", "", ("fieldManager", "FieldValueRequired", message))
-    document: Object = decoded(request, yaml=True)
+    document: Object = decoded(request)
     return document
 
 

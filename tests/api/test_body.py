@@ -30,8 +30,8 @@ def envelope(kind: str, raw: bytes, version: str = "v1") -> bytes:
     return b"k8s\0" + field(1, field(1, version.encode()) + field(2, kind.encode())) + field(2, raw)
 
 
-def asked(body: bytes, kind: str = PROTOBUF, yaml: bool = False) -> Any:
-    return decoded(Request(method="POST", path="/", headers={"content-type": kind}, body=body), yaml=yaml)
+def asked(body: bytes, kind: str = PROTOBUF) -> Any:
+    return decoded(Request(method="POST", path="/", headers={"content-type": kind}, body=body))
 
 
 ATTRIBUTES = field(2, b"get") + field(3, b"") + field(5, b"pods")
@@ -126,5 +126,32 @@ def test_nothing_is_an_empty_object() -> None:
     assert asked(b"", "") == {}
 
 
-def test_yaml_where_it_is_asked_for() -> None:
-    assert asked(b"a: 1", "application/apply-patch+yaml", yaml=True) == {"a": 1}
+@pytest.mark.parametrize("kind", ["application/yaml", "application/apply-patch+yaml"])
+def test_yaml_is_read_as_files_are(kind: str) -> None:
+    assert asked(b"a: 2020-01-01\n1: yes", kind) == {"a": "2020-01-01", "1": True}
+    assert asked(b' {"a": 1}', kind) == {"a": 1}
+
+
+BOMB = b"a: &a [x,x]\n" + b"".join(b"%c: &%c [%s]\n" % (c, c, b",".join([b"*%c" % (c - 1)] * 9)) for c in b"bcdefg")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b"a: [", id="half of it"),
+        pytest.param(b"a: " + b"[" * 5000, id="far too deep"),
+        pytest.param(b"a: &a [*a]", id="what holds itself"),
+        pytest.param(BOMB, id="a few lines that stand for a million"),
+        pytest.param(b"~: a", id="a key that is no word"),
+        pytest.param(b"a: !!binary aGk=", id="no value of JSON"),
+        pytest.param(b"a: .nan", id="no number of JSON"),
+        pytest.param(b"a: \xff", id="no UTF-8"),
+        pytest.param(b"- a", id="a list"),
+        pytest.param(b"a: 1\n---\nb: 1", id="two objects"),
+        pytest.param(b"# nothing", id="none"),
+    ],
+)
+def test_odd_yaml_is_refused(body: bytes) -> None:
+    with pytest.raises(Failure) as refused:
+        asked(body, "application/apply-patch+yaml")
+    assert refused.value.code == 400
