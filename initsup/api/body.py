@@ -12,6 +12,9 @@ import msgspec
 
 from initsup.api.exchange import Request
 from initsup.api.failure import Failure, bad_request
+from initsup.errors import InvalidManifest
+from initsup.load import yaml_form
+from initsup.load.yaml_form import MOST_DEPTH
 
 YAML = ("application/yaml", "application/apply-patch+yaml")
 PROTOBUF = "application/vnd.kubernetes.protobuf"
@@ -88,7 +91,19 @@ def decoded(request: Request) -> Any:
         raise bad_request(f"the body of the request is not JSON: {problem}") from None
     if not isinstance(tree, dict | list):
         raise bad_request("the body of the request must be an object")
+    check_depth(tree)
     return tree
+
+
+def check_depth(tree: Any) -> None:
+    """Refuse what is nested so deep that it could exhaust the stack. Raises Failure."""
+    level = [tree]
+    for _ in range(MOST_DEPTH + 1):
+        level = [inner for one in level if isinstance(one, dict | list)
+                 for inner in (one.values() if isinstance(one, dict) else one)]  # fmt: skip
+        if not level:
+            return
+    raise bad_request(f"the object is nested more than {MOST_DEPTH} levels deep")
 
 
 def object_of(request: Request) -> dict[str, Any]:
@@ -111,9 +126,6 @@ def part(tree: dict[str, Any], field: str) -> dict[str, Any]:
 
 
 def _yaml(data: bytes) -> Any:
-    from initsup.errors import InvalidManifest
-    from initsup.load import yaml_form
-
     try:
         trees = yaml_form.parse(data.decode())
     except (InvalidManifest, UnicodeDecodeError) as problem:

@@ -10,7 +10,7 @@ import msgspec
 
 from initsup.api import patch
 from initsup.api.applying import Managers
-from initsup.api.body import decoded, object_of, part
+from initsup.api.body import check_depth, decoded, object_of, part
 from initsup.api.exchange import JSON, Request
 from initsup.api.failure import Failure, bad_request, conflict, invalid
 from initsup.api.negotiate import KINDS
@@ -61,6 +61,7 @@ def asked(resource: str, before: Object, request: Request, managers: Managers) -
     else:
         document = decoded(request)
         after = _patched(before, document, request)
+    check_depth(after)
     _check_same(resource, before, after)
     return Asked(before, after, document if isinstance(document, dict) else {}, manager(request), is_apply)
 

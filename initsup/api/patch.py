@@ -8,6 +8,8 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+import msgspec
+
 from initsup.api.failure import Failure, bad_request
 
 MERGE = "application/merge-patch+json"
@@ -32,6 +34,8 @@ MERGE_KEYS = {
     "ownerReferences": ("uid",),
 }
 """The lists that are merged by a key of their items (patchMergeKey tags of core/v1); others are replaced."""
+MAX_COPIED = 3 * 2**20
+"""Bytes that a JSON patch may copy, as many as a body may have."""
 _SETS = frozenset(("finalizers",))
 """Lists of plain values that are merged."""
 
@@ -150,10 +154,15 @@ def _json_patched(one: dict[str, Any], operations: Any) -> dict[str, Any]:
     if len(operations) > 10000:
         raise Failure(413, "Request entity too large: the allowed maximum operations in a JSON patch is 10000")
     tree: Any = copy.deepcopy(one)
+    copied = 0
     for number, step in enumerate(operations):
         try:
+            if step.get("op") == "copy":  # what holds itself doubles each time
+                copied += len(msgspec.json.encode(_find(tree, _pointer(step, "from"))))
+                if copied > MAX_COPIED:
+                    raise Failure(413, f"Request entity too large: the copies of a JSON patch exceed {MAX_COPIED}")
             tree = _step(tree, step)
-        except ValueError as problem:
+        except (ValueError, RecursionError) as problem:
             message = f"the server rejected our request due to an error in our request: operation {number}: {problem}"
             raise Failure(422, message, "Invalid") from None
     if not isinstance(tree, dict):

@@ -108,7 +108,8 @@ def test_malformed_protobuf_is_refused(body: bytes) -> None:
         pytest.param(b"{", "application/json", 400, id="broken JSON"),
         pytest.param(b"7", "application/json", 400, id="no object"),
         pytest.param(b'{"a": "\xff"}', "application/json", 400, id="no UTF-8"),
-        pytest.param(b"[" * 100000, "application/json", 400, id="too deep"),
+        pytest.param(b"[" * 100000, "application/json", 400, id="far too deep"),
+        pytest.param(b"[" * 201 + b"{}" + b"]" * 201, "application/json", 400, id="too deep"),
         pytest.param(b"a: 1", "text/yaml", 415, id="another type"),
     ],
 )

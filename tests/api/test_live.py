@@ -486,6 +486,26 @@ def test_what_a_change_may_not_be_asked_with(live: Live, method: str, query: str
     assert status["message"].startswith(f'{kind}.meta.k8s.io "" is invalid: {message}')
 
 
+def nested(levels: int) -> Any:
+    """Lists and objects in turn, as deep as this."""
+    tree: Any = "x"
+    for level in range(levels):
+        tree = [tree] if level % 2 else {"name": "a", "env": tree}
+    return tree
+
+
+@pytest.mark.parametrize("form", ["merge-patch+json", "strategic-merge-patch+json", "apply-patch+yaml"])
+@pytest.mark.parametrize("path", [f"{PODS}/live", f"{PODS}/live/ephemeralcontainers",
+                                  "/api/v1/namespaces/default/configmaps/settings"])  # fmt: skip
+def test_what_is_nested_as_deep_as_may_be_is_no_fault(live: Live, path: str, form: str) -> None:
+    tree = {"metadata": {"annotations": {"a": nested(197)}}, "spec": {"containers": nested(196)}}
+    code, status = live.ask(f"{path}?fieldManager=m", "PATCH", tree, Content_Type=f"application/{form}")
+    assert code < 500, status
+    patch = [{"op": "add", "path": "/spec", "value": {"x": nested(197)}}, {"op": "move", "from": "/spec", "path": "/a"},
+             {"op": "copy", "from": "", "path": "/a/x/b"}]  # fmt: skip
+    assert 400 <= live.ask(path, "PATCH", patch, Content_Type="application/json-patch+json")[0] < 500
+
+
 def test_a_dry_run_changes_nothing(live: Live) -> None:
     patch = {"metadata": {"labels": {"dry": "run"}}}
     code, pod = live.ask(f"{PODS}/live?dryRun=All", "PATCH", patch, Content_Type="application/merge-patch+json")

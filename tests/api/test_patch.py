@@ -188,6 +188,24 @@ def test_what_is_wrong_with_a_json_patch_is_said_in_words(step: Any, message: st
     assert (refused.value.code, refused.value.message) == (422, told + message)
 
 
+@pytest.mark.parametrize(
+    ("steps", "code"),
+    [
+        pytest.param([{"op": "copy", "from": "", "path": f"/{n}"} for n in range(40)], 413, id="doubled and doubled"),
+        pytest.param([{"op": "add", "path": "/metadata", "value": {}},
+                      *({"op": "move", "from": "/metadata", "path": "/spec/x"},
+                        {"op": "add", "path": "/metadata", "value": {}},
+                        {"op": "move", "from": "/spec", "path": "/metadata/x"},
+                        {"op": "add", "path": "/spec", "value": {}},) * 400,
+                      {"op": "copy", "from": "/metadata", "path": "/z"}], 422, id="deeper and deeper"),
+    ],
+)  # fmt: skip
+def test_a_json_patch_that_grows_beyond_measure_is_refused(steps: Any, code: int) -> None:
+    with pytest.raises(Failure) as refused:
+        patched(POD, JSON_PATCH, steps)
+    assert refused.value.code == code
+
+
 def test_the_object_is_left_as_it_was() -> None:
     before = str(POD)
     patched(POD, STRATEGIC, {"spec": {"containers": [{"name": "one", "env": [{"name": "A", "value": "7"}]}]}})
