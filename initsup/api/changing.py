@@ -30,6 +30,8 @@ _REASONS = {
     "Too long": "FieldValueTooLong",
     "Too many": "FieldValueTooMany",
 }
+MOST_UNKNOWN = 100
+"""Unknown fields that are told apart."""
 _MODIFIED = "the object has been modified; please apply your changes to the latest version and try again"
 
 
@@ -163,6 +165,8 @@ def read(kind: type[B], tree: Object, request: Request) -> B:
                 name = kind.__name__
                 raise bad_request(f'{name} in version "v1" cannot be handled as a {name}: {problem}') from None
             unknown.append(path)
+            if len(unknown) > MOST_UNKNOWN:  # each of them costs another reading
+                raise bad_request(f"more than {MOST_UNKNOWN} fields are not known, the first is {unknown[0]}") from None
     told = [f'unknown field "{path}"' for path in unknown]
     if told and request.first("fieldValidation") == "Strict":
         raise bad_request("strict decoding error: " + ", ".join(told))

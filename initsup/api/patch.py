@@ -108,20 +108,26 @@ def _lists(name: str, old: list[Any], new: list[Any]) -> list[Any]:
     key = merge_key(name, [*old, *new])
     if key is None:
         return copy.deepcopy(new)
-    result = list(old)
     if any(isinstance(item, dict) and item.get("$patch") == "replace" and key not in item for item in new):
         return [copy.deepcopy(item) for item in new if "$patch" not in item]
+    result = list(old)
+    places: dict[Any, list[int]] = {}
+    for index, other in enumerate(old):
+        places.setdefault(other.get(key), []).append(index)
+    gone: set[int] = set()
     for item in new:
-        if not isinstance(item, dict) or key not in item:
+        if not isinstance(item, dict) or not isinstance(item.get(key), str | int):
             raise bad_request(f"map: {item} does not contain declared merge key: {key}")
-        at = next((index for index, other in enumerate(result) if other.get(key) == item[key]), None)
+        found = places.setdefault(item[key], [])
         if item.get("$patch") == "delete":
-            result = [other for other in result if other.get(key) != item[key]]
-        elif at is None:
+            gone.update(found)
+            found.clear()
+        elif not found:
+            found.append(len(result))
             result.append(strategic({}, item))
         else:
-            result[at] = strategic(result[at], item)
-    return result
+            result[found[0]] = strategic(result[found[0]], item)
+    return [other for index, other in enumerate(result) if index not in gone]
 
 
 def merge_key(name: str, items: list[Any]) -> str | None:
@@ -136,13 +142,13 @@ def _order(result: dict[str, Any], name: str, order: Any) -> None:
     if not isinstance(items, list) or not isinstance(order, list):
         return
     key = merge_key(name, items)
-    wanted = [item.get(key) if key and isinstance(item, dict) else item for item in order]
 
-    def place(item: Any) -> int:
+    def named(item: Any) -> Any:
         value = item.get(key) if key and isinstance(item, dict) else item
-        return wanted.index(value) if value in wanted else len(wanted)
+        return value if isinstance(value, str | int) else None
 
-    result[name] = sorted(items, key=place)
+    wanted = {named(item): index for index, item in reversed(list(enumerate(order)))}
+    result[name] = sorted(items, key=lambda item: wanted.get(named(item), len(wanted)))
 
 
 # -- RFC 6902 -------------------------------------------------------------------------------------------------------

@@ -463,6 +463,12 @@ def test_the_client_is_warned_of_fields_that_are_not_known(live: Live, query: st
     assert [line.partition(": ")[2] for line in lines if line.startswith("Warning: ")] == warnings
 
 
+def test_of_many_unknown_fields_one_is_told(live: Live) -> None:
+    body = {"metadata": {"name": "o"}, "spec": {f"x{number}": 1 for number in range(101)}}
+    code, status = live.ask(PODS, "POST", body)
+    assert (code, status["message"]) == (400, "more than 100 fields are not known, the first is spec.x0")
+
+
 def test_warnings_are_written_so_that_they_are_read() -> None:
     told = ['a "b" \\c\n\xe4', "x" * (MAX_WARNINGS - 10), "too much"]
     first, second = warned(Reply(), Request(method="GET", path="/", warnings=told)).headers
