@@ -20,8 +20,20 @@ _KEY = re.compile(r"(!?)\s*([^=!<>\s]+)")
 
 def label_selector(text: str) -> Rule:
     """A predicate on labels for `app=web,tier in (a,b),!old`. Raises Failure."""
-    rules = [_label_rule(part.strip()) for part in re.split(r",(?![^(]*\))", text) if text.strip()]
+    rules = [_label_rule(part.strip()) for part in _parts(text) if text.strip()]
     return lambda labels: all(rule(labels) for rule in rules)
+
+
+def _parts(text: str) -> list[str]:
+    """What stands between commas that are not in parentheses."""
+    found, start, inside = [], 0, False
+    for at, sign in enumerate(text):
+        if sign in "()":
+            inside = sign == "("
+        elif sign == "," and not inside:
+            found.append(text[start:at])
+            start = at + 1
+    return [*found, text[start:]]
 
 
 def _label_rule(part: str) -> Rule:
@@ -108,12 +120,13 @@ def field_selector(text: str, resource: str) -> Callable[[Object], bool]:
     """A predicate on objects for `metadata.name=web,status.phase!=Running`. Raises Failure."""
     rules = []
     for part in filter(None, (one.strip() for one in re.findall(r"(?:\\.|[^,\\])+", text))):
-        found = re.fullmatch(r"([^=!]+?)\s*(==|=|!=)\s*(.*)", part)
-        if found is None:
+        sign = re.search("!=|==|=", part)
+        if sign is None:
             raise bad_request(f"invalid selector: '{part}'; can't understand '{part}'")
-        if found[1] not in FIELDS.get(resource, _ANY):
-            raise bad_request(f"field label not supported: {found[1]}")
-        rules.append((found[1], found[2] != "!=", re.sub(r"\\([\\,=])", r"\1", found[3])))
+        path, value = part[: sign.start()].strip(), part[sign.end() :].strip()
+        if path not in FIELDS.get(resource, _ANY):
+            raise bad_request(f"field label not supported: {path}")
+        rules.append((path, sign[0] != "!=", re.sub(r"\\([\\,=])", r"\1", value)))
     return lambda one: all((_field(one, path) == value) is equal for path, equal, value in rules)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 import pytest
 
 from initsup.api.failure import Failure
@@ -86,6 +89,20 @@ def test_fields(text: str, matches: bool) -> None:
 def test_what_is_no_field_selector_is_refused(text: str, message: str) -> None:
     with pytest.raises(Failure, match=message):
         field_selector(text, "pods")
+
+
+@pytest.mark.parametrize(
+    ("read", "text"),
+    [
+        pytest.param(label_selector, "," * 60_000 + "(", id="labels"),
+        pytest.param(lambda text: field_selector(text, "pods"), "a" * 30_000 + " " * 30_000 + "!", id="fields"),
+    ],
+)
+def test_the_longest_selector_takes_no_longer_for_each_sign(read: Callable[[str], object], text: str) -> None:
+    start = time.process_time()
+    with pytest.raises(Failure):
+        read(text)
+    assert time.process_time() - start < 2  # it is some milliseconds, and was ten seconds
 
 
 def test_a_selection_is_all_of_it() -> None:
