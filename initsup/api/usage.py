@@ -7,6 +7,7 @@ container's processes have for themselves.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -34,8 +35,8 @@ class Usage(msgspec.Struct, frozen=True):
 
 class _Look(msgspec.Struct, frozen=True):
     at: float
-    seconds: dict[str, dict[int, float]]
-    """CPU seconds by container and process."""
+    seconds: dict[str, dict[int, tuple[float, float]]]
+    """CPU seconds by container and process, the main one first: its own, and of children it has waited for."""
     memory: dict[str, int]
 
 
@@ -52,18 +53,29 @@ async def usage(engine: Engine) -> tuple[dict[str, Usage], float]:
     if now.at - before.at >= FIRST_WINDOW:
         _last[id(engine)] = now
     window = max(now.at - before.at, 0.001)
-    return {name: Usage(_used(before, now, name) / window, now.memory[name]) for name in now.seconds}, window
+    return {
+        name: Usage(used(before.seconds.get(name, {}), now.seconds[name]) / window, now.memory[name])
+        for name in now.seconds
+    }, window
 
 
-def _used(before: _Look, now: _Look, name: str) -> float:
-    earlier = before.seconds.get(name, {})
-    return sum(max(seconds - earlier.get(pid, 0.0), 0.0) for pid, seconds in now.seconds[name].items())
+def used(earlier: Mapping[int, tuple[float, float]], later: Mapping[int, tuple[float, float]]) -> float:
+    """CPU seconds between two looks at the processes of a container (`_Look.seconds`), as a cgroup counts them.
+
+    What a process that has ended had used by the first look is counted again by who waited for it, and taken off there.
+    """
+    if next(iter(earlier), 0) not in later:  # another instance
+        earlier = {}
+    own = sum(max(now - earlier.get(pid, (0.0, 0.0))[0], 0.0) for pid, (now, _) in later.items())
+    waited = sum(max(now - earlier.get(pid, (0.0, 0.0))[1], 0.0) for pid, (_, now) in later.items())
+    known = sum(sum(seconds) for pid, seconds in earlier.items() if pid not in later)
+    return own + max(waited - known, 0.0)
 
 
 def _look(engine: Engine) -> _Look:
     import psutil
 
-    seconds: dict[str, dict[int, float]] = {}
+    seconds: dict[str, dict[int, tuple[float, float]]] = {}
     memory: dict[str, int] = {}
     for name in engine.plan.members:
         pids = engine.node.processes(name)
@@ -77,7 +89,7 @@ def _look(engine: Engine) -> _Look:
                     times, size = process.cpu_times(), process.memory_info()
             except psutil.Error:
                 continue
-            seconds[name][pid] = times.user + times.system
+            seconds[name][pid] = times.user + times.system, times.children_user + times.children_system
             memory[name] += size.rss - getattr(size, "shared", 0)
     return _Look(time.monotonic(), seconds, memory)
 
