@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from initsup.api.exchange import Answer, Request, reply
+from initsup.api.exchange import Answer, Request
 from initsup.api.failure import not_allowed, not_found
-from initsup.api.negotiate import form
+from initsup.api.negotiate import list_reply, one_reply
 
 if TYPE_CHECKING:
     from initsup.api.cluster import Target
@@ -24,10 +24,9 @@ async def answer(store: Store, target: Target, request: Request) -> Answer:
     if target.name:
         if not here or target.name != host:
             raise not_found("leases", target.name)
-        return reply(form(request).one("leases", _lease(store)))
+        return one_reply(request, "leases", _lease(store))
     found = [_lease(store)] if here else []
-    tree = form(request).list("leases", found, {"resourceVersion": str(store.version)})
-    return reply({**tree, "kind": "LeaseList", "apiVersion": "coordination.k8s.io/v1"} if "items" in tree else tree)
+    return list_reply(request, "leases", found, {"resourceVersion": str(store.version)})
 
 
 def _lease(store: Store) -> dict[str, Any]:

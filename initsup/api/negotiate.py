@@ -18,7 +18,16 @@ KINDS = {
     "configmaps": "ConfigMap",
     "secrets": "Secret",
     "services": "Service",
+    "leases": "Lease",
+    "pods.metrics.k8s.io": "PodMetrics",
+    "nodes.metrics.k8s.io": "NodeMetrics",
 }
+_VERSIONS = {
+    "leases": "coordination.k8s.io/v1",
+    "pods.metrics.k8s.io": "metrics.k8s.io/v1beta1",
+    "nodes.metrics.k8s.io": "metrics.k8s.io/v1beta1",
+}
+"""Of all others it is v1."""
 
 
 class Form:
@@ -38,8 +47,8 @@ class Form:
             items = [metadata_only(one) for one in objects]
             version_of = {"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1"}
             return {**version_of, "metadata": meta, "items": items}
-        kind = KINDS.get(resource, resource)
-        return {"kind": f"{kind}List", "apiVersion": "v1", "metadata": meta, "items": objects}
+        kind, version = KINDS[resource], _VERSIONS.get(resource, "v1")
+        return {"kind": f"{kind}List", "apiVersion": version, "metadata": meta, "items": objects}
 
     def one(self, resource: str, found: Object) -> Object:
         """One object."""

@@ -67,6 +67,19 @@ def _namespace(one: Object, now: float) -> Cells:
     return [one["metadata"]["name"], one["status"]["phase"], age(one["metadata"].get("creationTimestamp"), now)]
 
 
+def _lease(one: Object, now: float) -> Cells:
+    meta = one["metadata"]
+    return [meta["name"], one["spec"]["holderIdentity"], age(meta.get("creationTimestamp"), now)]
+
+
+def _metrics(one: Object, now: float) -> Cells:
+    """What metrics-server prints (pkg/api/table.go): of a pod the sum of its containers."""
+    used = [part["usage"] for part in one.get("containers", (one,))]
+    cpu = sum(int(part["cpu"].removesuffix("n")) for part in used)
+    memory = sum(int(part["memory"].removesuffix("Ki")) for part in used)
+    return [one["metadata"]["name"], f"{cpu}n", f"{memory}Ki", one["window"]]
+
+
 def _other(one: Object, now: float) -> Cells:
     stamp = one["metadata"].get("creationTimestamp")
     return [one["metadata"]["name"], human_duration(now - epoch(stamp)) if stamp else UNKNOWN]
@@ -83,6 +96,9 @@ _TABLES: dict[str, tuple[str, str, Callable[[Object, float], Cells]]] = {
     "configmaps": ("Name Data Age", "", _config_map),
     "secrets": ("Name Type Data Age", "", _secret),
     "namespaces": ("Name Status Age", "", _namespace),
+    "leases": ("Name Holder Age", "", _lease),
+    "pods.metrics.k8s.io": ("Name cpu memory Window", "", _metrics),
+    "nodes.metrics.k8s.io": ("Name cpu memory Window", "", _metrics),
 }
 """Resource → the columns, those of `-o wide`, and the cells of an object."""
 

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import msgspec
 
-from initsup.api.exchange import Answer, Request, reply
+from initsup.api.exchange import Answer, Request
 from initsup.api.failure import not_allowed, not_found
+from initsup.api.negotiate import list_reply, one_reply
 from initsup.api.selectors import Selection
 from initsup.engine import Engine
 
@@ -108,15 +109,13 @@ def _answer(store: Store, target: Target, request: Request, kind: str, found: li
     labels, fields = request.first("labelSelector"), request.first("fieldSelector")
     selection = Selection(target.resource, labels, fields, target.namespace, name)
     chosen = [one for one in found if selection(one)]
-    version = {"apiVersion": "metrics.k8s.io/v1beta1"}
-    if name:
-        if not chosen:
-            raise not_found(f"{target.resource}.metrics.k8s.io", name)
-        return reply({"kind": kind, **version, **chosen[0]})
-    items = [{"kind": kind, **version, **one} for one in chosen]
-    return reply(
-        {"kind": f"{kind}List", **version, "metadata": {"resourceVersion": str(store.version)}, "items": items}
-    )
+    items = [{"kind": kind, "apiVersion": "metrics.k8s.io/v1beta1", **one} for one in chosen]
+    resource = f"{target.resource}.metrics.k8s.io"
+    if not name:
+        return list_reply(request, resource, items, {"resourceVersion": str(store.version)})
+    if not items:
+        raise not_found(resource, name)
+    return one_reply(request, resource, items[0])
 
 
 async def _pod(engine: Engine) -> dict[str, Any]:

@@ -560,12 +560,25 @@ def test_figures_for_machines(live: Live) -> None:
     assert told.endswith("# EOF\n")
 
 
-def test_each_verb_of_each_resource_is_served(live: Live) -> None:
-    for group in ("/api/v1", *(f"/apis/{name}" for name in ("metrics.k8s.io/v1beta1", "events.k8s.io/v1"))):
-        for one in live.ask(group)[1]["resources"]:
-            if "list" in one["verbs"]:
-                code, found = live.ask(f"{group}/{one['name']}")
-                assert (code, isinstance(found["items"], list)) == (200, True), one["name"]
+GROUPS = ("/api/v1", "/apis/metrics.k8s.io/v1beta1", "/apis/events.k8s.io/v1", "/apis/coordination.k8s.io/v1")
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_each_resource_is_listed_in_each_form(live: Live, group: str) -> None:
+    listed = [one for one in live.ask(group)[1]["resources"] if "list" in one["verbs"]]
+    assert listed
+    for one in listed:
+        code, found = live.ask(f"{group}/{one['name']}")
+        version = group.removeprefix("/apis/").removeprefix("/api/")
+        assert (code, found["kind"], found["apiVersion"]) == (200, f"{one['kind']}List", version)
+        code, table = live.ask(f"{group}/{one['name']}", Accept="application/json;as=Table;v=v1;g=meta.k8s.io")
+        assert (code, table["kind"], len(table["rows"])) == (200, "Table", len(found["items"]))
+        widths = {len(row["cells"]) for row in table["rows"]}
+        assert widths <= {len(table["columnDefinitions"])}
+        form = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
+        code, metadata = live.ask(f"{group}/{one['name']}", Accept=form)
+        assert (code, metadata["kind"]) == (200, "PartialObjectMetadataList")
+        assert {tuple(item) for item in metadata["items"]} <= {("kind", "apiVersion", "metadata")}
 
 
 # -- real clients -----------------------------------------------------------------------------------------------------
