@@ -79,6 +79,8 @@ def create(store: Store, request: Request, namespace: str) -> Reply:
 def evict(store: Store, name: str, request: Request) -> tuple[str, Request]:
     """An Eviction is a delete with its own options. Raises Failure."""
     wanted = object_of(request)
+    if part(wanted, "metadata").get("name") not in (None, "", name):
+        raise bad_request("name in URL does not match name in Eviction object")
     options = part(wanted, "deleteOptions")
     if wanted.get("dryRun"):
         options["dryRun"] = wanted["dryRun"]

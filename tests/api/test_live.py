@@ -512,6 +512,11 @@ def test_what_is_nested_as_deep_as_may_be_is_no_fault(live: Live, path: str, for
     assert 400 <= live.ask(path, "PATCH", patch, Content_Type="application/json-patch+json")[0] < 500
 
 
+def test_who_evicts_another_pod_is_told(live: Live) -> None:
+    code, status = live.ask(f"{PODS}/live/eviction?dryRun=All", "POST", {"metadata": {"name": "other"}})
+    assert (code, status["message"]) == (400, "name in URL does not match name in Eviction object")
+
+
 def test_a_dry_run_changes_nothing(live: Live) -> None:
     patch = {"metadata": {"labels": {"dry": "run"}}}
     code, pod = live.ask(f"{PODS}/live?dryRun=All", "PATCH", patch, Content_Type="application/merge-patch+json")
