@@ -142,8 +142,8 @@ class Selection:
     """What a list or a watch is about."""
 
     def __init__(self, resource: str, labels: str = "", fields: str = "", namespace: str = "", name: str = "") -> None:
-        self._labels = label_selector(labels)
-        self._fields = field_selector(fields, resource)
+        self._labels = label_selector(labels) if labels else None
+        self._fields = field_selector(fields, resource) if fields else None
         self._namespace = namespace
         self._name = name
 
@@ -155,6 +155,6 @@ class Selection:
         return (
             (not self._namespace or meta.get("namespace") == self._namespace)
             and (not self._name or meta.get("name") == self._name)
-            and self._labels(meta.get("labels") or {})
-            and self._fields(one)
+            and (self._labels is None or self._labels(meta.get("labels") or {}))
+            and (self._fields is None or self._fields(one))
         )

@@ -123,8 +123,8 @@ class Store:
         return found[::-1]
 
     def is_news(self, resource: str, version: int) -> bool:
-        """Whether something of this resource has changed after a version."""
-        return self._newest[resource] > version
+        """Whether something of this resource has changed after a version, as far as it is known."""
+        return self._newest[resource] > version or version < self._oldest
 
     def check(self, version: int) -> None:
         """Refuse a version that is still to come. Raises Failure."""

@@ -50,14 +50,14 @@ class Watch:
                 if begin:
                     yield begin
             while True:
-                try:
-                    async with self._store.turn:
+                if self._is_behind():
+                    try:
                         news = self._news()
-                except Failure as problem:
-                    yield _line("ERROR", problem.status())
-                    return
-                if news:
-                    yield news
+                    except Failure as problem:
+                        yield _line("ERROR", problem.status())
+                        return
+                    if news:
+                        yield news
                 elif self._store.closed:
                     return
                 else:
