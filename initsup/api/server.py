@@ -134,15 +134,14 @@ class Client:
 
     async def send(self, message: dict[str, Any]) -> None:
         """Send an answer, if it is another one than the last."""
-        self.put(message)
+        self.put(line_of(message))
         await self.flush()
 
-    def put(self, message: dict[str, Any]) -> None:
+    def put(self, line: bytes) -> None:
         """Have an answer sent by the next `flush`, if it is another one than the last."""
-        data = _encode(message) + b"\n"
-        if data != self.last:
-            self.unsent += data
-            self.last = data
+        if line != self.last:
+            self.unsent += line
+            self.last = line
 
     async def flush(self) -> None:
         """Send what has not been sent."""
@@ -172,6 +171,11 @@ class Client:
                 return
 
 
+def line_of(message: dict[str, Any]) -> bytes:
+    """An answer as it is sent."""
+    return _encode(message) + b"\n"
+
+
 async def _no_reexec() -> str:
     return "this initsup cannot be replaced"
 
@@ -185,6 +189,7 @@ class Desk:
         self._engine = engine
         self._door = door
         self._listener = listener
+        self._watches = _Watches()
         self._clients = {Client.resume(one) for one in kept.clients} if kept is not None else set()
 
     def handed_over(self, parcel: Parcel) -> KeptDesk:
@@ -277,7 +282,7 @@ class Desk:
         elif verb == "reexec":
             await self._reexec(client)
         elif request.get("watch"):
-            await _watch(engine, client, request)
+            await self._watches.serve(engine, client, request)
         else:
             await client.send(answer(engine, request))
 
@@ -326,39 +331,52 @@ def _kubeconfig(door: Door) -> dict[str, Any]:
         return {"error": str(problem), "code": problem.exit_code}
 
 
-class _Watch:
-    """A client that watches, as an observer of the engine. A slow one misses what lies between."""
+class _Watches:
+    """The clients that watch, as one observer of the engine. A slow one misses what lies between."""
 
-    def __init__(self, client: Client, request: dict[str, Any]) -> None:
-        self._client = client
-        self._request = request
+    def __init__(self) -> None:
+        self._requests: dict[Client, dict[str, Any]] = {}
+        self._late: set[Client] = set()
 
     def happened(self, engine: Engine, notices: list[Notice]) -> None:
-        """Have the answer sent, if it has become another one."""
-        if len(self._client.unsent) < MAX_BACKLOG:
-            self._client.put(answer(engine, self._request))
+        """Have the answers sent, made once for all who have asked the same, where these have become other ones."""
+        made: dict[bytes, bytes] = {}
+        for client, request in self._requests.items():
+            if len(client.unsent) >= MAX_BACKLOG:
+                self._late.add(client)
+                continue
+            if client.received not in made:
+                made[client.received] = line_of(answer(engine, request))
+            client.put(made[client.received])
 
     def look_at(self, engine: Engine) -> float | None:
         """What the engine does is enough."""
         return None
 
+    async def serve(self, engine: Engine, client: Client, request: dict[str, Any]) -> None:
+        """The answer now, and again whenever it has become another one."""
+        import anyio
 
-async def _watch(engine: Engine, client: Client, request: dict[str, Any]) -> None:
-    """The answer now, and again whenever it has become another one."""
-    import anyio
-
-    watch = _Watch(client, request)
-    engine.observers.append(watch)
-    try:
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(client.until_gone, tasks.cancel_scope)
-            while not engine.facts.finished:
+        if not self._requests:
+            engine.observers.append(self)
+        self._requests[client] = request
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(client.until_gone, tasks.cancel_scope)
                 await client.send(answer(engine, request))
-                await engine.change()
-            await client.send(answer(engine, request))
-            tasks.cancel_scope.cancel()
-    finally:
-        engine.observers.remove(watch)
+                while not engine.facts.finished:
+                    await engine.change()
+                    await client.flush()
+                    if client in self._late:
+                        self._late.remove(client)
+                        await client.send(answer(engine, request))
+                await client.send(answer(engine, request))
+                tasks.cancel_scope.cancel()
+        finally:
+            self._late.discard(client)
+            del self._requests[client]
+            if not self._requests:
+                engine.observers.remove(self)
 
 
 async def _exec(engine: Engine, client: Client, request: dict[str, Any]) -> None:
@@ -368,7 +386,7 @@ async def _exec(engine: Engine, client: Client, request: dict[str, Any]) -> None
 
     def on_exit(code: int) -> None:
         client.command = None
-        client.put({"code": code})
+        client.put(line_of({"code": code}))
         ended.set()
 
     try:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from initsup.api.routes import answer, is_plain
-from initsup.api.server import tell_fault
+from initsup.api.server import line_of, tell_fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,7 +88,7 @@ class Window:
             self._want_loop()
             return
         try:
-            client.put(answer(self._engine, request))
+            client.put(line_of(answer(self._engine, request)))
         except Exception as problem:
             tell_fault(problem)
             self._drop(client)

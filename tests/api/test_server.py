@@ -23,6 +23,7 @@ from initsup.journal import Journal
 from initsup.node.handover import Parcel
 from tests.build import container, planned
 from tests.fake_node import FakeNode, Habit
+from tests.sim import distinct
 from tests.stories.driver import Story, cli
 
 pytestmark = pytest.mark.anyio
@@ -133,6 +134,71 @@ async def test_a_client_that_watches_and_does_not_read_costs_little_and_gets_the
     engine.journal.close()
     assert len(data) < 2 * MAX_BACKLOG
     assert msgspec.json.decode(data.splitlines()[-1])["status"]["containerStatuses"][0]["state"]["terminated"]
+
+
+class Counting(Engine):
+    """Counts how often the pod is made out."""
+
+    count = 0
+
+    def pod(self) -> dict[str, Any]:
+        self.count += 1
+        return super().pod()
+
+
+async def test_a_state_is_made_out_once_for_all_who_watch_and_each_of_them_sees_every_one(tmp_path: Path) -> None:
+    plan = planned(container("a"))
+    node = FakeNode({"a": Habit()}, Engine.now)
+    engine = Counting(plan, node, Journal(str(tmp_path / "journal"), plan, 0.0), Where)
+    engine.step()
+    over, listener = anyio.Event(), bind_unix(str(tmp_path), "control.sock")
+    door, clients = Door(engine, str(tmp_path)), [socket.socket(socket.AF_UNIX) for _ in range(20)]
+    desk = Desk(engine, door, listener)
+    with anyio.fail_after(60), listener:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(desk.serve, over)
+            for client in clients:
+                client.connect(str(tmp_path / "control.sock"))
+                client.sendall(b'{"verb": "get", "watch": true}\n')
+            while engine.count < len(clients):
+                await anyio.lowlevel.checkpoint()
+            passes = Passes()
+            engine.observers.append(passes)
+            engine.count = 0
+            engine.happened(RestartAsked(at=engine.now(), container="a"))
+            engine.step()
+            assert engine.count == len(passes.seen)
+            engine.happened(StopAsked(at=engine.now(), kill=True))
+            engine.step()
+            over.set()
+    seen = [
+        [states(pod) for pod in map(msgspec.json.decode, sip(client, MAX_BACKLOG).splitlines())] for client in clients
+    ]
+    for client in clients:
+        client.close()
+    door.close()
+    node.close()
+    engine.journal.close()
+    assert seen == [seen[0]] * len(clients)
+    assert distinct(seen[0]) == distinct(passes.seen) == ["running 0", "running 1", "terminated 1"]
+
+
+class Passes:
+    """Notes what the pod shows in each pass of an engine."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    def happened(self, engine: Engine, notices: object) -> None:
+        self.seen.append(states(Engine.pod(engine)))
+
+    def look_at(self, engine: Engine) -> float | None:
+        return None
+
+
+def states(pod: dict[str, Any]) -> str:
+    (one,) = pod["status"]["containerStatuses"]
+    return f"{next(iter(one['state']))} {one['restartCount']}"
 
 
 def ask(path: str, line: bytes) -> bytes:

@@ -18,10 +18,10 @@ from initsup.node.mark import Marks
 from tests.node.piping import Piping
 
 OWN_EACH_TIME = {
-    "engine.Engine": "_changed _fresh _stamps host journal node observers plan _find_where _where",
+    "engine.Engine": "_changed _fresh host journal node observers plan _find_where _where",
     "journal.Notices": "",
     "api.server.Client": "is_resumed kept_command",
-    "api.server.Desk": "_door _engine reexec",
+    "api.server.Desk": "_door _engine _watches reexec",
     "api.door.Door": "_cluster _engine _loading _room _state_dir _tasks",
     "api.credential.Credential": "_context _server",
     "node.node.HostNode": "_boxes _early _plan _poll _pump _reaper _ready _signals _tasks _watched console on_dump "
