@@ -359,17 +359,13 @@ class Engine:
         """A monotonic time as RFC 3339."""
         return stamp(self.wall(at))
 
+    def moment(self) -> Moment:
+        """How things stand now, to be looked at later."""
+        return Moment(self)
+
     def pod(self) -> dict[str, Any]:
         """The v1 Pod as it is now."""
-        return self.pod_at(self.plan, self.facts, self.now())
-
-    def pod_at(self, planned: Plan, facts: Facts, at: float) -> dict[str, Any]:
-        """The v1 Pod as it was by these facts."""
-        from initsup.core.report import as_pod
-
-        pod = as_pod(planned, facts, at, self.clock, self.where, self.trouble())
-        pod["spec"].setdefault("nodeName", self.host)
-        return pod
+        return self.moment().pod()
 
     def events(self) -> dict[str, Any]:
         """The v1 EventList of the pod."""
@@ -383,6 +379,33 @@ class Engine:
     def trouble(self) -> list[str]:
         """What does not work as it should."""
         return [*filter(None, [self.journal.degraded]), *self._lacking, *self.node.degraded()]
+
+
+class Moment:
+    """What can be asked of an engine's pod, as it was once; that costs nothing until somebody asks."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.plan = engine.plan
+        self.facts = engine.facts
+        self._engine = engine
+        self._at = engine.now()
+
+    def pod(self) -> dict[str, Any]:
+        """The v1 Pod."""
+        from initsup.core.report import as_pod
+
+        engine = self._engine
+        pod = as_pod(self.plan, self.facts, self._at, engine.clock, engine.where, engine.trouble())
+        pod["spec"].setdefault("nodeName", engine.host)
+        return pod
+
+    def events(self) -> dict[str, Any]:
+        """The v1 EventList; those that have come since are in it."""
+        return self._engine.events()
+
+    def trouble(self) -> list[str]:
+        """What does not work as it should, by now."""
+        return self._engine.trouble()
 
 
 class _Passes:

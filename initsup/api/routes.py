@@ -12,7 +12,7 @@ from typing import Any
 from initsup.core.change import same
 from initsup.core.events import RestartAsked, StopAsked
 from initsup.core.facts import ContainerFacts, Exited, Running, Stopping
-from initsup.engine import Engine, Immutable
+from initsup.engine import Engine, Immutable, Moment
 
 
 class Refusal(Exception):
@@ -21,23 +21,27 @@ class Refusal(Exception):
 
 def is_plain(request: dict[str, Any]) -> bool:
     """Whether `answer` is all that there is to a request."""
-    return _route(request) is not None and not request.get("watch")
+    verb = request.get("verb")
+    return isinstance(verb, str) and verb in {**_QUESTIONS, **_ORDERS} and not request.get("watch")
 
 
 def answer(engine: Engine, request: dict[str, Any]) -> dict[str, Any]:
     """Answer one request."""
-    route = _route(request)
-    if route is None:
-        return {"error": f"unknown request {request.get('verb')!r}", "code": 1}
+    verb = request.get("verb")
+    if not isinstance(verb, str) or verb not in _ORDERS:
+        return tell(engine.moment(), request)
     try:
-        return route(engine, request)
+        return _ORDERS[verb](engine, request)
     except Refusal as problem:
         return {"error": str(problem), "code": 1}
 
 
-def _route(request: dict[str, Any]) -> Callable[[Engine, dict[str, Any]], dict[str, Any]] | None:
+def tell(moment: Moment, request: dict[str, Any]) -> dict[str, Any]:
+    """Answer a question by how things stood then."""
     verb = request.get("verb")
-    return _ROUTES.get(verb) if isinstance(verb, str) else None
+    if not isinstance(verb, str) or verb not in _QUESTIONS:
+        return {"error": f"unknown request {verb!r}", "code": 1}
+    return _QUESTIONS[verb](moment, request)
 
 
 def container_of(engine: Engine, request: dict[str, Any]) -> tuple[str, ContainerFacts]:
@@ -56,26 +60,26 @@ def running_container(engine: Engine, request: dict[str, Any]) -> tuple[str, int
     return name, container.attempt, container.state.pid
 
 
-def _get(engine: Engine, request: dict[str, Any]) -> dict[str, Any]:
-    return engine.pod()
+def _get(moment: Moment, request: dict[str, Any]) -> dict[str, Any]:
+    return moment.pod()
 
 
-def _events(engine: Engine, request: dict[str, Any]) -> dict[str, Any]:
-    return engine.events()
+def _events(moment: Moment, request: dict[str, Any]) -> dict[str, Any]:
+    return moment.events()
 
 
-def _processes(engine: Engine, request: dict[str, Any]) -> dict[str, Any]:
+def _processes(moment: Moment, request: dict[str, Any]) -> dict[str, Any]:
     """The main process of each container that runs: what is asked most often, and cheapest."""
     return {
         name: {"pid": container.state.pid, "attempt": container.attempt, "ready": container.ready}
-        for name, container in engine.facts.containers.items()
+        for name, container in moment.facts.containers.items()
         if isinstance(container.state, Running | Stopping)
     }
 
 
-def _health(engine: Engine, request: dict[str, Any]) -> dict[str, Any]:
+def _health(moment: Moment, request: dict[str, Any]) -> dict[str, Any]:
     """Whether the pod is Ready, asked by `what` = ready; that initsup answers at all is what live means."""
-    conditions = engine.pod()["status"]["conditions"] if request.get("what") == "ready" else []
+    conditions = moment.pod()["status"]["conditions"] if request.get("what") == "ready" else []
     ready = next((one for one in conditions if one["type"] == "Ready"), {"status": "True"})
     return {"ok": ready["status"] == "True", "why": ready.get("message") or ready.get("reason") or ""}
 
@@ -160,21 +164,23 @@ def _signal(engine: Engine, request: dict[str, Any]) -> dict[str, Any]:
     return {"container": name}
 
 
-def _facts(engine: Engine, request: dict[str, Any]) -> dict[str, Any]:
+def _facts(moment: Moment, request: dict[str, Any]) -> dict[str, Any]:
     import msgspec
 
-    return {"facts": msgspec.to_builtins(engine.facts), "trouble": engine.trouble()}
+    return {"facts": msgspec.to_builtins(moment.facts), "trouble": moment.trouble()}
 
 
-_ROUTES = {
+_QUESTIONS: dict[str, Callable[[Moment, dict[str, Any]], dict[str, Any]]] = {
     "get": _get,
     "events": _events,
     "processes": _processes,
     "health": _health,
+    "facts": _facts,
+}
+_ORDERS: dict[str, Callable[[Engine, dict[str, Any]], dict[str, Any]]] = {
     "apply": _apply,
     "delete": _delete,
     "restart": _restart,
     "debug": _debug,
     "signal": _signal,
-    "facts": _facts,
 }

@@ -17,10 +17,10 @@ import msgspec
 
 from initsup import __version__
 from initsup.api.door import Door
-from initsup.api.routes import Refusal, answer, running_container
+from initsup.api.routes import Refusal, answer, running_container, tell
 from initsup.core.facts import Exited
 from initsup.core.narrate import Notice
-from initsup.engine import Command, Engine
+from initsup.engine import Command, Engine, Moment
 from initsup.errors import InitsupError
 from initsup.node.handover import Parcel
 
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 MAX_REQUEST = 1 << 20
 MAX_BACKLOG = 1 << 20
 """Bytes that a client which watches may leave unread before it misses something."""
+UNTOLD = 64
+"""Moments of the pod that wait to be told to those who watch."""
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 _encode = msgspec.json.Encoder().encode
 
@@ -194,6 +196,7 @@ class Desk:
 
     def handed_over(self, parcel: Parcel) -> KeptDesk:
         """What a successor needs to know."""
+        self._watches.tell()  # what has happened here is not known there
         listener = parcel.keep(self._listener.fileno())
         return KeptDesk(listener, tuple(client.handed_over(parcel) for client in self._clients))
 
@@ -336,22 +339,31 @@ class _Watches:
 
     def __init__(self) -> None:
         self._requests: dict[Client, dict[str, Any]] = {}
+        self._moments: list[Moment] = []
         self._late: set[Client] = set()
 
     def happened(self, engine: Engine, notices: list[Notice]) -> None:
-        """Have the answers sent, made once for all who have asked the same, where these have become other ones."""
-        made: dict[bytes, bytes] = {}
-        for client, request in self._requests.items():
-            if len(client.unsent) >= MAX_BACKLOG:
-                self._late.add(client)
-                continue
-            if client.received not in made:
-                made[client.received] = line_of(answer(engine, request))
-            client.put(made[client.received])
+        """Note how things stand: what the answers look like is found out later, for the pod's work goes on now."""
+        self._moments.append(engine.moment())
+        if len(self._moments) > UNTOLD:
+            self.tell()
 
     def look_at(self, engine: Engine) -> float | None:
         """What the engine does is enough."""
         return None
+
+    def tell(self) -> None:
+        """Have the answers sent, made once for all who have asked the same, where these have become other ones."""
+        moments, self._moments = self._moments, []
+        for moment in moments:
+            made: dict[bytes, bytes] = {}
+            for client, request in self._requests.items():
+                if len(client.unsent) >= MAX_BACKLOG:
+                    self._late.add(client)
+                    continue
+                if client.received not in made:
+                    made[client.received] = line_of(tell(moment, request))
+                client.put(made[client.received])
 
     async def serve(self, engine: Engine, client: Client, request: dict[str, Any]) -> None:
         """The answer now, and again whenever it has become another one."""
@@ -359,24 +371,30 @@ class _Watches:
 
         if not self._requests:
             engine.observers.append(self)
+        self.tell()  # those who are there, of what was before
         self._requests[client] = request
         try:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(client.until_gone, tasks.cancel_scope)
-                await client.send(answer(engine, request))
+                await client.send(tell(engine.moment(), request))
                 while not engine.facts.finished:
-                    await engine.change()
-                    await client.flush()
-                    if client in self._late:
+                    self.tell()
+                    if client.unsent:
+                        await client.flush()
+                    elif client in self._late:
                         self._late.remove(client)
-                        await client.send(answer(engine, request))
-                await client.send(answer(engine, request))
+                        await client.send(tell(engine.moment(), request))
+                    else:
+                        await engine.change()
+                self.tell()
+                await client.send(tell(engine.moment(), request))
                 tasks.cancel_scope.cancel()
         finally:
             self._late.discard(client)
             del self._requests[client]
             if not self._requests:
                 engine.observers.remove(self)
+                self._moments.clear()
 
 
 async def _exec(engine: Engine, client: Client, request: dict[str, Any]) -> None:

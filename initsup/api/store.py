@@ -18,10 +18,8 @@ import msgspec
 from initsup.api.audience import Audience, Seat
 from initsup.api.failure import Failure
 from initsup.api.surroundings import config_maps, namespaces, node, secrets
-from initsup.core.facts import Facts
 from initsup.core.narrate import Notice
-from initsup.core.plan import Plan
-from initsup.engine import Engine
+from initsup.engine import Engine, Moment
 
 if TYPE_CHECKING:
     from initsup.api.applying import Managers
@@ -69,7 +67,7 @@ class Store:
         self._history: deque[Change] = deque(maxlen=HISTORY)
         self._oldest = self.version
         self._newest: dict[str, int] = {}
-        self._seen: deque[tuple[Plan, Facts, float]] = deque()
+        self._seen: deque[Moment] = deque()
         self._are_events_known = False
         self._watchers = 0
         self._staying = 0
@@ -143,7 +141,7 @@ class Store:
         if engine.facts.finished:
             self.refresh()
         elif self._watchers:  # what that looks like is found out when it is told, for the pod's work goes on now
-            self._seen.append((engine.plan, engine.facts, engine.now()))
+            self._seen.append(engine.moment())
             if len(self._seen) > UNTOLD:
                 self._put_seen()
         self.audience.stir()
@@ -195,7 +193,7 @@ class Store:
         while self._seen:
             self._put_seen()
         if not gone:
-            self._put("pods", _pod(engine, engine.plan, engine.facts, engine.now()))
+            self._put("pods", _pod(engine.moment()))
         elif name in self._objects["pods"]:
             self._remove("pods", name)
         if not self._are_events_known and (not gone or before == self.version):
@@ -220,7 +218,7 @@ class Store:
         return False
 
     def _put_seen(self) -> None:
-        self._put("pods", _pod(self.engine, *self._seen.popleft()))
+        self._put("pods", _pod(self._seen.popleft()))
 
     def _put_all(self, resource: str, objects: list[Object]) -> None:
         for name in set(self._objects[resource]) - {one["metadata"]["name"] for one in objects}:
@@ -260,8 +258,8 @@ class Store:
         return self.version
 
 
-def _pod(engine: Engine, plan: Plan, facts: Facts, at: float) -> Object:
+def _pod(moment: Moment) -> Object:
     """The pod as it was then, with what admission would have put in."""
-    pod = engine.pod_at(plan, facts, at)
+    pod = moment.pod()
     pod["spec"].setdefault("serviceAccountName", "default")
     return pod

@@ -18,7 +18,7 @@ from initsup.api.server import MAX_BACKLOG, Client, Desk, KeptClient, _is_fault
 from initsup.api.sockets import bind_unix
 from initsup.core.events import RestartAsked, StopAsked
 from initsup.core.report import Where
-from initsup.engine import Engine
+from initsup.engine import Engine, Moment
 from initsup.journal import Journal
 from initsup.node.handover import Parcel
 from tests.build import container, planned
@@ -137,13 +137,26 @@ async def test_a_client_that_watches_and_does_not_read_costs_little_and_gets_the
 
 
 class Counting(Engine):
-    """Counts how often the pod is made out."""
+    """Counts how often the pod is made out, of which what does not work is a part."""
 
     count = 0
 
-    def pod(self) -> dict[str, Any]:
+    def trouble(self) -> list[str]:
         self.count += 1
-        return super().pod()
+        return super().trouble()
+
+
+class Passes:
+    """Notes how things stand in each pass of an engine."""
+
+    def __init__(self) -> None:
+        self.moments: list[Moment] = []
+
+    def happened(self, engine: Engine, notices: object) -> None:
+        self.moments.append(engine.moment())
+
+    def look_at(self, engine: Engine) -> float | None:
+        return None
 
 
 async def test_a_state_is_made_out_once_for_all_who_watch_and_each_of_them_sees_every_one(tmp_path: Path) -> None:
@@ -162,12 +175,14 @@ async def test_a_state_is_made_out_once_for_all_who_watch_and_each_of_them_sees_
                 client.sendall(b'{"verb": "get", "watch": true}\n')
             while engine.count < len(clients):
                 await anyio.lowlevel.checkpoint()
-            passes = Passes()
+            await anyio.wait_all_tasks_blocked()
+            engine.count, passes = 0, Passes()
             engine.observers.append(passes)
-            engine.count = 0
             engine.happened(RestartAsked(at=engine.now(), container="a"))
             engine.step()
-            assert engine.count == len(passes.seen)
+            assert engine.count == 0  # the pod's work goes first
+            await anyio.wait_all_tasks_blocked()
+            assert engine.count == len(passes.moments)
             engine.happened(StopAsked(at=engine.now(), kill=True))
             engine.step()
             over.set()
@@ -180,20 +195,37 @@ async def test_a_state_is_made_out_once_for_all_who_watch_and_each_of_them_sees_
     node.close()
     engine.journal.close()
     assert seen == [seen[0]] * len(clients)
-    assert distinct(seen[0]) == distinct(passes.seen) == ["running 0", "running 1", "terminated 1"]
+    assert (
+        distinct(seen[0])
+        == distinct([states(moment.pod()) for moment in passes.moments])
+        == ["running 0", "running 1", "terminated 1"]
+    )
 
 
-class Passes:
-    """Notes what the pod shows in each pass of an engine."""
-
-    def __init__(self) -> None:
-        self.seen: list[str] = []
-
-    def happened(self, engine: Engine, notices: object) -> None:
-        self.seen.append(states(Engine.pod(engine)))
-
-    def look_at(self, engine: Engine) -> float | None:
-        return None
+async def test_who_watches_is_told_by_the_next_program_what_this_one_has_seen_last(tmp_path: Path) -> None:
+    plan = planned(container("a"))
+    node = FakeNode({"a": Habit()}, Engine.now)
+    engine = Engine(plan, node, Journal(str(tmp_path / "journal"), plan, 0.0), Where)
+    engine.step()
+    over, listener = anyio.Event(), bind_unix(str(tmp_path), "control.sock")
+    door = Door(engine, str(tmp_path))
+    desk = Desk(engine, door, listener)
+    with anyio.fail_after(60), listener, socket.socket(socket.AF_UNIX) as client:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(desk.serve, over)
+            client.connect(str(tmp_path / "control.sock"))
+            client.sendall(b'{"verb": "get", "watch": true}\n')
+            while not engine.observers:
+                await anyio.lowlevel.checkpoint()
+            await anyio.wait_all_tasks_blocked()
+            engine.happened(RestartAsked(at=engine.now(), container="a"))
+            engine.step()
+            (kept,) = desk.handed_over(Parcel()).clients
+            tasks.cancel_scope.cancel()
+    door.close()
+    node.close()
+    engine.journal.close()
+    assert distinct([states(msgspec.json.decode(line)) for line in kept.unsent.splitlines()]) == ["running 1"]
 
 
 def states(pod: dict[str, Any]) -> str:
