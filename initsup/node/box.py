@@ -502,7 +502,9 @@ class Boxes:
 
     def _limits_of(self, container: Container) -> Limits | None:
         spec = self.plan.pod.spec
-        return limits_of(container_needs(spec, container), self._pids, weighed=pod_needs(spec).cpu_request > 0)
+        needs = container_needs(spec, container)
+        # What the pod asks for takes a look at all containers, at the start of each one.
+        return limits_of(needs, self._pids, weighed=bool(needs) and pod_needs(spec).cpu_request > 0)
 
     @property
     def _pids(self) -> int | None:
