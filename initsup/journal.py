@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import time
 from collections import OrderedDict
+from collections.abc import Iterator
 from functools import cache, lru_cache
 from typing import Any
 
@@ -280,6 +281,13 @@ class Notices:
             kept.last = wall
             self._kept.move_to_end(notice)
         return kept
+
+    def __iter__(self) -> Iterator[Notice]:
+        return iter(self._kept)
+
+    def get(self, notice: Notice) -> Kept | None:
+        """How often a notice was given, and when; None when it is not kept any more."""
+        return self._kept.get(notice)
 
     def handed_over(self) -> KeptNotices:
         """What a successor needs to know."""

@@ -20,6 +20,7 @@ from initsup.api.failure import Failure
 from initsup.api.surroundings import config_maps, namespaces, node, secrets
 from initsup.core.narrate import Notice
 from initsup.engine import Engine, Moment
+from initsup.journal import MAX_NOTICES, as_event
 
 if TYPE_CHECKING:
     from initsup.api.applying import Managers
@@ -68,7 +69,7 @@ class Store:
         self._oldest = self.version
         self._newest: dict[str, int] = {}
         self._seen: deque[Moment] = deque()
-        self._are_events_known = False
+        self._noticed = dict.fromkeys(engine.notices)
         self._watchers = 0
         self._staying = 0
         self._alone = anyio.Event()
@@ -137,7 +138,7 @@ class Store:
 
     def happened(self, engine: Engine, notices: list[Notice]) -> None:
         """Keep up with the engine, whose observer this is, as long as somebody watches."""
-        self._are_events_known = self._are_events_known and not notices
+        self._noticed.update(dict.fromkeys(notices))
         if engine.facts.finished:
             self.refresh()
         elif self._watchers:  # what that looks like is found out when it is told, for the pod's work goes on now
@@ -196,10 +197,8 @@ class Store:
             self._put("pods", _pod(engine.moment()))
         elif name in self._objects["pods"]:
             self._remove("pods", name)
-        if not self._are_events_known and (not gone or before == self.version):
-            self._are_events_known = True
-            for event in engine.events()["items"]:
-                self._put("events", event)
+        if not gone or before == self.version:
+            self._put_events()
         if self._asked is not engine.plan.asked:
             self._asked = engine.plan.asked
             self._put_all("configmaps", config_maps(engine))
@@ -216,6 +215,17 @@ class Store:
             self.refresh()
             return True
         return False
+
+    def _put_events(self) -> None:
+        """Those that have happened since the last time."""
+        engine = self.engine
+        noticed, self._noticed = self._noticed, {}
+        kept = (one for one in map(engine.notices.get, noticed) if one is not None)
+        for one in sorted(kept, key=lambda one: (one.last, one.number)):
+            self._put("events", as_event(one, engine.plan.pod, engine.host))
+        events = self._objects["events"]
+        while len(events) > MAX_NOTICES:
+            self._remove("events", next(iter(events)))
 
     def _put_seen(self) -> None:
         self._put("pods", _pod(self._seen.popleft()))

@@ -14,9 +14,10 @@ from initsup.api.selectors import Selection
 from initsup.api.store import UNTOLD, Store
 from initsup.api.watching import Watch
 from initsup.core.events import RestartAsked
+from initsup.core.narrate import Notice
 from initsup.core.report import Where
 from initsup.engine import Engine
-from initsup.journal import Journal
+from initsup.journal import MAX_NOTICES, Journal
 from tests.build import container, planned
 from tests.fake_node import FakeNode, Habit
 
@@ -87,3 +88,26 @@ async def test_who_watches_is_told_each_state_of_the_pod_in_order_and_only_when_
         tasks.cancel_scope.cancel()
     assert found == sorted(found)
     assert set(found) == set(range(1, count + 1))
+
+
+async def test_events_are_told_with_their_count_and_the_oldest_make_room_for_new_ones(store: Store) -> None:
+    engine = store.engine
+
+    def happen(*messages: str) -> None:
+        notices = [Notice("Warning", "Unhealthy", message) for message in messages]
+        for notice in notices:
+            engine.notices.add(notice, engine.wall(engine.now()))
+        store.happened(engine, notices)
+
+    def events() -> dict[str, int]:
+        return {one["message"]: one["count"] for one in store.all("events") if one["reason"] == "Unhealthy"}
+
+    happen("a", "b")
+    happen("a")
+    assert events() == {"a": 2, "b": 1}
+    happen(*map(str, range(MAX_NOTICES)))
+    happen("last")
+    found = events()
+    assert len(found) == MAX_NOTICES
+    assert list(found)[-1] == "last"
+    assert "a" not in found
