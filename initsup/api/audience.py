@@ -8,7 +8,7 @@ event loop of its own, so that an exit which comes meanwhile is noticed after on
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 import anyio
@@ -55,8 +55,8 @@ class Seat:
 class Audience:
     """All of them."""
 
-    def __init__(self, prepare: Callable[[], bool]) -> None:
-        """`prepare` does a piece of what is to be done before anybody is told; False: there was nothing to do."""
+    def __init__(self, prepare: Callable[[], Iterable[object]]) -> None:
+        """`prepare` does what is to be done before anybody is told, a piece for each turn."""
         self.over = anyio.Event()
         """There will be no more news."""
         self._prepare = prepare
@@ -99,7 +99,7 @@ class Audience:
                 traceback.print_exc()
 
     async def _tell(self) -> None:
-        while self._prepare():
+        for _ in self._prepare():
             await anyio.sleep(0)
         for seat in tuple(self._seats):
             if seat.call():

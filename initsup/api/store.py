@@ -199,22 +199,19 @@ class Store:
             self._remove("pods", name)
         if not gone or before == self.version:
             self._put_events()
-        if self._asked is not engine.plan.asked:
-            self._asked = engine.plan.asked
-            self._put_all("configmaps", config_maps(engine))
-            self._put_all("secrets", secrets(engine))
+        self._put_configs()
         if self.version != before:
             self.audience.stir()
 
-    def _recall(self) -> bool:
-        """Look at one moment that waits to be told, at the last one also at all else; whether there was one."""
-        if len(self._seen) > 1:
-            self._put_seen()
-            return True
-        if self._seen:
-            self.refresh()
-            return True
-        return False
+    def _recall(self) -> Iterator[None]:
+        """Look at the moments that wait to be told, one after the other; those that come meanwhile wait on."""
+        for _ in range(len(self._seen)):
+            if self._seen:
+                self._put_seen()
+                yield
+        if not self.engine.facts.finished:
+            self._put_events()
+            self._put_configs()
 
     def _put_events(self) -> None:
         """Those that have happened since the last time."""
@@ -226,6 +223,13 @@ class Store:
         events = self._objects["events"]
         while len(events) > MAX_NOTICES:
             self._remove("events", next(iter(events)))
+
+    def _put_configs(self) -> None:
+        engine = self.engine
+        if self._asked is not engine.plan.asked:
+            self._asked = engine.plan.asked
+            self._put_all("configmaps", config_maps(engine))
+            self._put_all("secrets", secrets(engine))
 
     def _put_seen(self) -> None:
         self._put("pods", _pod(self._seen.popleft()))

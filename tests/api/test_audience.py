@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
 import anyio
 import pytest
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.anyio
 class Hall:
     """An audience, and what was done in it, in order."""
 
-    def __init__(self, prepare: Callable[[], bool] = lambda: False) -> None:
+    def __init__(self, prepare: Callable[[], Iterable[object]] = tuple) -> None:
         self.audience = Audience(prepare)
         self.told: list[str] = []
         self.is_news = True
@@ -62,12 +62,11 @@ async def test_what_comes_while_they_are_told_waits_for_few_of_them() -> None:
 async def test_all_that_has_happened_is_looked_at_before_anybody_is_told_a_piece_in_each_turn() -> None:
     done: list[str] = []
 
-    def prepare() -> bool:
-        if done.count("piece") == 3:
-            return False
-        done.append("piece")
-        asyncio.get_running_loop().call_soon(done.append, "turn")
-        return True
+    def prepare() -> Iterator[None]:
+        for _ in range(3):
+            done.append("piece")
+            asyncio.get_running_loop().call_soon(done.append, "turn")
+            yield
 
     hall = Hall(prepare)
     async with anyio.create_task_group() as tasks:
@@ -80,8 +79,8 @@ async def test_all_that_has_happened_is_looked_at_before_anybody_is_told_a_piece
 
 
 async def test_what_happens_does_nothing_for_clients_at_once() -> None:
-    asked = []
-    hall = Hall(lambda: bool(asked.append("prepare")))
+    asked: list[str] = []
+    hall = Hall(lambda: asked.append("prepare") or ())
     async with anyio.create_task_group() as tasks:
         await hall.filled(tasks, "a")
         hall.audience.stir()
@@ -121,10 +120,10 @@ async def test_news_that_all_were_told_of_while_a_client_was_busy_still_reach_it
 async def test_a_fault_while_they_are_told_costs_these_news_and_not_the_pod(capfd: pytest.CaptureFixture[str]) -> None:
     faults = [ZeroDivisionError("once")]
 
-    def prepare() -> bool:
+    def prepare() -> tuple[()]:
         if faults:
             raise faults.pop()
-        return False
+        return ()
 
     hall = Hall(prepare)
     async with anyio.create_task_group() as tasks:

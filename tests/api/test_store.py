@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 
 import anyio
@@ -55,6 +55,12 @@ async def test_the_end_waits_for_who_watches_and_for_who_follows_a_log(store: St
         await over.wait()
 
 
+def watch(store: Store) -> AsyncGenerator[bytes, None]:
+    """What a client is told who watches the pod."""
+    request = Request(method="GET", path="/api/v1/pods", query={"watch": ["1"]}, headers={}, body=b"", user="someone")
+    return Watch(store, "pods", Selection("pods"), request).lines()  # type: ignore[return-value]
+
+
 @pytest.mark.parametrize(
     "count",
     [
@@ -65,8 +71,7 @@ async def test_the_end_waits_for_who_watches_and_for_who_follows_a_log(store: St
 async def test_who_watches_is_told_each_state_of_the_pod_in_order_and_only_when_there_is_time(
     store: Store, count: int
 ) -> None:
-    request = Request(method="GET", path="/api/v1/pods", query={"watch": ["1"]}, headers={}, body=b"", user="someone")
-    pieces = Watch(store, "pods", Selection("pods"), request).lines()
+    pieces = watch(store)
     decode = msgspec.json.decode
 
     def told(lines: bytes) -> list[int]:
@@ -88,6 +93,25 @@ async def test_who_watches_is_told_each_state_of_the_pod_in_order_and_only_when_
         tasks.cancel_scope.cancel()
     assert found == sorted(found)
     assert set(found) == set(range(1, count + 1))
+
+
+async def test_who_watches_is_told_also_while_there_is_more_to_tell_in_each_turn(store: Store) -> None:
+    pieces = watch(store)
+
+    async def go_on() -> None:
+        while True:
+            store.engine.happened(RestartAsked(at=store.engine.now(), container="a"))
+            store.engine.step()
+            await anyio.sleep(0)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(store.audience.serve)
+        await anext(pieces)
+        tasks.start_soon(go_on)
+        with anyio.fail_after(20):
+            assert await anext(pieces)
+        await pieces.aclose()
+        tasks.cancel_scope.cancel()
 
 
 async def test_events_are_told_with_their_count_and_the_oldest_make_room_for_new_ones(store: Store) -> None:
