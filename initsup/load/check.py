@@ -58,7 +58,7 @@ def check_metadata(find: Findings, metadata: ObjectMeta, rules_of_name: names.Ru
         find.required("metadata.name", "name or generateName is required")
     if metadata.namespace:
         find.each_invalid("metadata.namespace", metadata.namespace, names.label(metadata.namespace))
-    _check_labels(find, "metadata.labels", metadata.labels)
+    check_labels(find, "metadata.labels", metadata.labels)
     for key in metadata.annotations:
         find.each_invalid("metadata.annotations", key, names.qualified(key.lower()), f"metadata.annotations[{key}]")
     size = sum(len(key.encode()) + len(text.encode()) for key, text in metadata.annotations.items())
@@ -71,7 +71,8 @@ def check_metadata(find: Findings, metadata: ObjectMeta, rules_of_name: names.Ru
                 find.invalid(f"metadata.ownerReferences[{index}].{wire}", "", "must not be empty")
 
 
-def _check_labels(find: Findings, path: str, labels: dict[str, str]) -> None:
+def check_labels(find: Findings, path: str, labels: dict[str, str]) -> None:
+    """Keys and values of labels, or of what selects by them."""
     for key, text in labels.items():
         find.each_invalid(path, key, names.qualified(key), f"{path}[{key}]")
         find.each_invalid(path, text, names.label_value(text), f"{path}[{key}]")
@@ -146,7 +147,7 @@ def _check_resolver(find: Findings, config: PodDNSConfig | None, policy: str) ->
 
 def _check_placement(find: Findings, spec: PodSpec) -> None:
     """What a scheduler would look at: without effect here, but a manifest that Kubernetes refuses is refused here."""
-    _check_labels(find, "spec.nodeSelector", spec.node_selector)
+    check_labels(find, "spec.nodeSelector", spec.node_selector)
     for field, text in (
         ("serviceAccountName", spec.service_account_name),
         ("nodeName", spec.node_name),
@@ -170,16 +171,11 @@ def _check_placement(find: Findings, spec: PodSpec) -> None:
         seen.add(gate.name)
     if spec.node_name and spec.scheduling_gates:
         find.forbidden("spec.nodeName", "cannot be set until all schedulingGates have been cleared")
-    for index, constraint in enumerate(spec.topology_spread_constraints):
-        path = f"spec.topologySpreadConstraints[{index}]"
-        skew = constraint.get("maxSkew", 0)
-        if not isinstance(skew, int) or skew <= 0:
-            find.invalid(f"{path}.maxSkew", skew, "must be greater than zero")
-        if not constraint.get("topologyKey"):
-            find.required(f"{path}.topologyKey", "can not be empty")
-        choice = constraint.get("whenUnsatisfiable", "")
-        if choice not in ("DoNotSchedule", "ScheduleAnyway"):
-            find.unsupported(f"{path}.whenUnsatisfiable", choice, ("DoNotSchedule", "ScheduleAnyway"))
+    if spec.affinity is not None or spec.topology_spread_constraints:
+        from .check_placement import check_affinity, check_spreading
+
+        check_affinity(find, spec.affinity or {})
+        check_spreading(find, spec.topology_spread_constraints)
 
 
 def _check_toleration(find: Findings, path: str, toleration: Toleration) -> None:

@@ -32,6 +32,25 @@ SIGNAL_WORDS = sorted(f'"{name}"' for name in SIGNALS)
 LONG = ".".join(["a" * 60] * 4)
 
 
+NEEDED, LIKED = "requiredDuringSchedulingIgnoredDuringExecution", "preferredDuringSchedulingIgnoredDuringExecution"
+TERM = f"spec.affinity.nodeAffinity.{NEEDED}.nodeSelectorTerms[0]"
+AWAY = f"spec.affinity.podAntiAffinity.{LIKED}[0]"
+SPREAD = {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"}
+LABEL_VALUE = (
+    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an "
+    f"alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '({NAME})?')"
+)
+RFC_LABEL = (
+    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an "
+    f"alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '{LABEL}')"
+)
+
+
+def nodes(*requirements: dict[str, Any]) -> dict[str, Any]:
+    """Affinity to nodes whose labels are so."""
+    return {"nodeAffinity": {NEEDED: {"nodeSelectorTerms": [{"matchExpressions": list(requirements)}]}}}
+
+
 def listed(word: str, times: int) -> str:
     """A list as it is shown."""
     return "[" + ",".join([f'"{word}"'] * times) + "]"
@@ -103,6 +122,59 @@ ROWS = [
         "spec.topologySpreadConstraints[0].topologyKey: Required value: can not be empty",
         'spec.topologySpreadConstraints[0].whenUnsatisfiable: Unsupported value: "X": supported values: "DoNotSchedule", '
         '"ScheduleAnyway"'),
+    row("spreading the same twice", pod(topologySpreadConstraints=[SPREAD, {**SPREAD, "maxSkew": 2}]),
+        "spec.topologySpreadConstraints[0].{topologyKey, whenUnsatisfiable}: Duplicate value: \"{zone, DoNotSchedule}\""),
+    row("domains and policies of spreading",
+        pod(topologySpreadConstraints=[{**SPREAD, "minDomains": 0, "nodeTaintsPolicy": "X", "nodeAffinityPolicy": "Honor"},
+                                       {**SPREAD, "whenUnsatisfiable": "ScheduleAnyway", "minDomains": 1, "matchLabelKeys": ["a"]}]),
+        "spec.topologySpreadConstraints[0].minDomains: Invalid value: 0: must be greater than zero",
+        'spec.topologySpreadConstraints[0].nodeTaintsPolicy: Unsupported value: "X": supported values: "Honor", "Ignore"',
+        "spec.topologySpreadConstraints[1].minDomains: Invalid value: 1: can only use minDomains if "
+        "whenUnsatisfiable=DoNotSchedule, not ScheduleAnyway",
+        "spec.topologySpreadConstraints[1].matchLabelKeys: Forbidden: must not be specified when labelSelector is not set"),
+    row("spreading of selected pods",
+        pod(topologySpreadConstraints=[{**SPREAD, "labelSelector": {"matchLabels": {"a": "b"}}, "matchLabelKeys": ["c"]}])),
+    row("affinity to nodes", pod(affinity=nodes({"key": "a", "operator": "In", "values": ["b"]}, {"key": "c", "operator": "Exists"},
+                                                {"key": "d", "operator": "Gt", "values": ["1"]}))),
+    row("null is no affinity", pod(affinity={"nodeAffinity": None, "podAffinity": {LIKED: None}})),
+    row("requirements of nodes",
+        pod(affinity=nodes({"key": "a", "operator": "In"}, {"key": "a", "operator": "Exists", "values": ["b"]},
+                           {"key": "a", "operator": "Lt", "values": ["1", "2"]}, {"key": "a", "operator": "Near"},
+                           {"key": "a b", "operator": "NotIn", "values": ["c d"]})),
+        f"{TERM}.matchExpressions[0].values: Required value: must be specified when `operator` is 'In' or 'NotIn'",
+        f"{TERM}.matchExpressions[1].values: Forbidden: may not be specified when `operator` is 'Exists' or 'DoesNotExist'",
+        f"{TERM}.matchExpressions[2].values: Required value: must be specified single value when `operator` is 'Lt' or 'Gt'",
+        f'{TERM}.matchExpressions[3].operator: Invalid value: "Near": not a valid selector operator',
+        f'{TERM}.matchExpressions[4].key: Invalid value: "a b": name part {QUALIFIED}',
+        f'{TERM}.matchExpressions[4].values[0]: Invalid value: "c d": {LABEL_VALUE}'),
+    row("fields of nodes",
+        pod(affinity={"nodeAffinity": {NEEDED: {"nodeSelectorTerms": [{"matchFields": [
+            {"key": "metadata.name", "operator": "In", "values": ["a", "B"]}, {"key": "spec.x", "operator": "Exists"}]}]}}}),
+        f"{TERM}.matchFields[0].values: Required value: must be only one value when `operator` is 'In' or 'NotIn' for node "
+        "field selector",
+        f'{TERM}.matchFields[0].values[1]: Invalid value: "B": {SUBDOMAIN}',
+        f'{TERM}.matchFields[1].operator: Invalid value: "Exists": not a valid selector operator',
+        f'{TERM}.matchFields[1].key: Invalid value: "spec.x": not a valid field selector key'),
+    row("no node is meant", pod(affinity={"nodeAffinity": {NEEDED: {}, LIKED: [{"weight": 101, "preference": {}}]}}),
+        f"spec.affinity.nodeAffinity.{NEEDED}.nodeSelectorTerms: Required value: must have at least one node selector term",
+        f"spec.affinity.nodeAffinity.{LIKED}[0].weight: Invalid value: 101: must be in the range 1-100"),
+    row("affinity to pods",
+        pod(affinity={"podAffinity": {NEEDED: [{"topologyKey": "zone", "labelSelector": {"matchLabels": {"a": "b"}}}]}})),
+    row("terms of pods",
+        pod(affinity={"podAffinity": {NEEDED: [{"topologyKey": "", "namespaces": ["A"]}]}, "podAntiAffinity": {LIKED: [
+            {"weight": 0, "podAffinityTerm": {"topologyKey": "zone", "namespaceSelector": {"matchLabels": {"a": "b c"}},
+                                              "labelSelector": {"matchExpressions": [{"key": "a", "operator": "Gt", "values": ["1"]}]}}}]}}),
+        f'spec.affinity.podAffinity.{NEEDED}[0].namespace: Invalid value: "A": {RFC_LABEL}',
+        f"spec.affinity.podAffinity.{NEEDED}[0].topologyKey: Required value: can not be empty",
+        f'spec.affinity.podAffinity.{NEEDED}[0].topologyKey: Invalid value: "": name part must be non-empty',
+        f'spec.affinity.podAffinity.{NEEDED}[0].topologyKey: Invalid value: "": name part {QUALIFIED}',
+        f"{AWAY}.weight: Invalid value: 0: must be in the range 1-100",
+        f'{AWAY}.podAffinityTerm.labelSelector.matchExpressions[0].operator: Invalid value: "Gt": not a valid selector operator',
+        f'{AWAY}.podAffinityTerm.namespaceSelector.matchLabels: Invalid value: "b c": {LABEL_VALUE}'),
+    row("a type of affinity", pod(affinity={"nodeAffinity": {LIKED: [{"weight": "5"}]}}),
+        f"spec.affinity.nodeAffinity.{LIKED}[0].weight: Expected `int`, got `str`"),
+    row("a field of affinity", pod(affinity={"podAffinity": {"required": []}}),
+        "spec.affinity.podAffinity.required: unknown field"),
     row("tolerations",
         pod(tolerations=[{"key": "a b", "operator": "X"}, {"key": "a", "operator": "Exists", "value": "v"},
                          {"key": "a", "tolerationSeconds": 1, "effect": "NoSchedule"}, {"key": "a", "effect": "X"}]),
