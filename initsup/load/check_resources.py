@@ -58,8 +58,17 @@ def _check_list(find: Findings, path: str, quantities: dict[str, str], is_pod: b
             continue
         if "/" in name and "kubernetes.io/" not in name and number % NANO:
             find.invalid(at, format_quantity(text), "must be an integer")
+        if name.startswith("hugepages-") and not _are_whole_pages(name, number):
+            shown = format_quantity(text)
+            find.invalid(at, shown, f"{shown} is not positive integer multiple of {name}")
         found[name] = number
     return found
+
+
+def _are_whole_pages(name: str, number: int) -> bool:
+    """Whether so many billionths of bytes are pages of the size that the resource's name ends in."""
+    size = _number(name.removeprefix("hugepages-"), 0)
+    return size > 0 and size % NANO == 0 and number % size == 0
 
 
 def _check_name(find: Findings, path: str, name: str, is_pod: bool) -> None:

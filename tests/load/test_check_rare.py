@@ -266,6 +266,10 @@ ROWS = [
     # resources
     row("a resource's name", pod(c(resources={"limits": {"a b": "1"}})),
         *[f'{FIRST}.resources.{which}[a b]: Invalid value: "a b": name part {QUALIFIED}' for which in ("limits", "requests")]),
+    row("whole huge pages", pod(c(resources={"limits": {"cpu": "1", "hugepages-2Mi": "4Mi", "hugepages-1Gi": "0"}}))),
+    row("broken huge pages", pod(c(resources={"limits": {"cpu": "1", "hugepages-2Mi": "3Mi", "hugepages-big": "2Mi"}})),
+        *[f'{FIRST}.resources.{which}[{name}]: Invalid value: "{text}": {text} is not positive integer multiple of {name}'
+          for which in ("limits", "requests") for name, text in (("hugepages-2Mi", "3Mi"), ("hugepages-big", "2Mi"))]),
     row("a device's name", pod(c(resources={"limits": {"requests.a/b": "1"}})),
         *[f'{FIRST}.resources.{which}[requests.a/b]: Invalid value: "requests.a/b": doesn\'t follow extended resource name standard'
           for which in ("limits", "requests")]),
