@@ -30,10 +30,14 @@ class VolumesReady(Happened, frozen=True):
 
 
 class VolumeFailed(Happened, frozen=True):
-    """A volume could not be made, or written anew; `message` is kubelet's, without "MountVolume.SetUp failed …"."""
+    """A volume could not be made, or written anew; `message` is kubelet's, without "MountVolume.SetUp failed …".
+
+    `others` are the names and messages of more such volumes.
+    """
 
     volume: str
     message: str
+    others: tuple[tuple[str, str], ...] = ()
 
 
 class Started(Happened, frozen=True):

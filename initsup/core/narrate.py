@@ -32,8 +32,9 @@ def narrate(plan: Plan, before: Facts, event: events.Event) -> tuple[Notice, ...
     if isinstance(event, events.Began):
         return _of_action(plan, before, event.action)
     if isinstance(event, events.VolumeFailed):
-        text = f'MountVolume.SetUp failed for volume "{event.volume}" : {event.message}'
-        return (Notice("Warning", "FailedMount", text),)
+        failures = ((event.volume, event.message), *event.others)
+        texts = (f'MountVolume.SetUp failed for volume "{volume}" : {message}' for volume, message in failures)
+        return tuple(Notice("Warning", "FailedMount", text) for text in texts)
     if isinstance(event, events.Evicted):
         return (Notice("Warning", "Evicted", event.message),) if before.stop is None else ()
     if isinstance(event, events.Lost):

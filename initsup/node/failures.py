@@ -16,12 +16,21 @@ class CannotCreate(Exception):
 
 
 class CannotMount(Exception):
-    """A volume cannot be made; `message` is kubelet's, without "MountVolume.SetUp failed for volume …"."""
+    """A volume cannot be made; `message` is kubelet's, without "MountVolume.SetUp failed for volume …".
 
-    def __init__(self, volume: str, message: str) -> None:
+    `others` are the names and messages of more such volumes.
+    """
+
+    def __init__(self, volume: str, message: str, others: tuple[tuple[str, str], ...] = ()) -> None:
         super().__init__(message)
         self.volume = volume
         self.message = message
+        self.others = others
+
+    @property
+    def all(self) -> tuple[tuple[str, str], ...]:
+        """Names and messages of all volumes."""
+        return ((self.volume, self.message), *self.others)
 
 
 class SpawnError(Exception):

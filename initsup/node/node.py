@@ -304,8 +304,8 @@ class HostNode:
         try:
             update()
         except CannotMount as problem:
-            self._troubles[f"{_VOLUME} {problem.volume}"] = problem.message
-            self.post(VolumeFailed(at=_now(), volume=problem.volume, message=problem.message))
+            self._troubles.update({f"{_VOLUME} {volume}": message for volume, message in problem.all})
+            self.post(_failed(problem))
 
     def processes(self, container: str) -> list[int]:
         """The pids of all processes of a container, its main process first."""
@@ -469,7 +469,7 @@ class HostNode:
         try:
             self._boxes.prepare()
         except CannotMount as problem:
-            return VolumeFailed(at=_now(), volume=problem.volume, message=problem.message)
+            return _failed(problem)
         return VolumesReady(at=_now())
 
     def _start(self, action: Start) -> Event | None:
@@ -614,6 +614,10 @@ class HostNode:
 
     def _log_trouble(self, container: str, message: str) -> None:
         self._troubles[container] = message
+
+
+def _failed(problem: CannotMount) -> VolumeFailed:
+    return VolumeFailed(at=_now(), volume=problem.volume, message=problem.message, others=problem.others)
 
 
 def _not_started(action: Start, reason: Any, message: str) -> StartFailed:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 
 import msgspec
 
@@ -104,18 +105,32 @@ class Volumes:
     # -- making them -------------------------------------------------------------------------------------------------
 
     def prepare(self) -> None:
-        """Make what is not there yet. Raises CannotMount for the first volume that cannot be made; try again later."""
-        for volume in self._volumes.values():
-            if isinstance(volume.source, HostPathVolumeSource):
-                host_path.prepare(volume.name, volume.source)
+        """Make what is not there yet. Raises CannotMount when a volume cannot be made; try again later."""
         self._make_empty_dirs([volume for volume in self._volumes.values() if is_empty_dir(volume)])
+        self._each(self._make)
+
+    def _each(self, make: Callable[[Volume], object]) -> None:
+        """Make every volume, whatever becomes of the others. Raises CannotMount, which tells of all that failed."""
+        failed: list[tuple[str, str]] = []
         for volume in self._volumes.values():
-            if isinstance(volume.source, ImageVolumeSource):
-                self._check_image(volume)
-            elif volume.source is None and not is_empty_dir(volume):
-                kind = wire_name(_other_kind(volume))
-                raise CannotMount(volume.name, f"{kind} volumes need a cluster, and there is none here")
-        self.update(self._manifest)
+            try:
+                make(volume)
+            except CannotMount as problem:
+                failed += problem.all
+        if failed:
+            raise CannotMount(*failed[0], tuple(failed[1:]))
+
+    def _make(self, volume: Volume) -> None:
+        """Make one that is no emptyDir. Raises CannotMount."""
+        if isinstance(volume.source, HostPathVolumeSource):
+            host_path.prepare(volume.name, volume.source)
+        elif isinstance(volume.source, ImageVolumeSource):
+            self._check_image(volume)
+        elif volume.source is None and not is_empty_dir(volume):
+            kind = wire_name(_other_kind(volume))
+            raise CannotMount(volume.name, f"{kind} volumes need a cluster, and there is none here")
+        else:
+            self._refresh(volume)
 
     def update(self, manifest: Manifest) -> tuple[str, ...]:
         """Take over new ConfigMaps, Secrets and metadata: write what has changed. The names of the volumes written.
@@ -123,14 +138,16 @@ class Volumes:
         Which volumes there are cannot change. Raises CannotMount.
         """
         self._manifest = manifest
-        written = []
-        for volume in self._volumes.values():
-            files = self._contents.of(manifest, volume)
-            if files is not None and files != self._payloads.get(volume.name):
-                self._write(volume, files)
-                self._payloads[volume.name] = files
-                written.append(volume.name)
-        return tuple(written)
+        before = dict(self._payloads)
+        self._each(self._refresh)
+        return tuple(name for name, files in self._payloads.items() if files is not before.get(name))
+
+    def _refresh(self, volume: Volume) -> None:
+        """Write the files of a volume that has any, unless they are there. Raises CannotMount."""
+        files = self._contents.of(self._manifest, volume)
+        if files is not None and files != self._payloads.get(volume.name):
+            self._write(volume, files)
+            self._payloads[volume.name] = files
 
     def tokens_due(self) -> float | None:
         """The wall time at which a token is to be renewed; None: there is none."""

@@ -96,6 +96,15 @@ def outcome(kind: Any, what: Any, at: float = 9) -> Event:
             [Notice("Warning", "FailedMount", 'MountVolume.SetUp failed for volume "v" : no such thing')],
             id="a volume that cannot be made",
         ),
+        pytest.param(
+            [],
+            VolumeFailed(at=1, volume="v", message="no", others=(("w", "never"),)),
+            [
+                Notice("Warning", "FailedMount", 'MountVolume.SetUp failed for volume "v" : no'),
+                Notice("Warning", "FailedMount", 'MountVolume.SetUp failed for volume "w" : never'),
+            ],
+            id="volumes that cannot be made",
+        ),
         pytest.param([up()], Evicted(at=1, message="full"), [Notice("Warning", "Evicted", "full")], id="an eviction"),
         pytest.param([StopAsked(at=1)], Evicted(at=2, message="full"), [], id="not of a pod that ends"),
         pytest.param([up()], Lost(at=1), [Notice("Warning", "NodeNotReady", LOST_MESSAGE)], id="the supervisor's loss"),

@@ -158,6 +158,18 @@ def test_what_cannot_be_made(worlds: Any, volume: Volume, message: str) -> None:
         assert (caught.value.volume, caught.value.message) == ("v", message)
 
 
+def test_all_that_cannot_be_made_is_told(worlds: Any, tmp_path: Path) -> None:
+    host = Volume(name="h", host_path=HostPathVolumeSource(path=str(tmp_path / "h"), type="Directory"))
+    world = worlds(manifest(volumes=(config_volume(), host, empty_dir("fine"), secret_volume())))
+    with pytest.raises(CannotMount) as caught:
+        world.volumes.prepare()
+    assert caught.value.all == (
+        ("cm", 'configmap "cm" not found'),
+        ("h", f"hostPath type check failed: {tmp_path}/h is not a directory"),
+        ("s", 'secret "s" not found'),
+    )
+
+
 def test_files_stay_over_failed_attempts(worlds: Any, tmp_path: Path) -> None:
     host = Volume(name="h", host_path=HostPathVolumeSource(path=str(tmp_path / "h"), type="Directory"))
     world = worlds(manifest(volumes=(empty_dir(), config_volume("cm", optional=True), host)))
