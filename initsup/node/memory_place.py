@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import count
 
 from initsup.node.beneath import remove_tree
 from initsup.node.mountinfo import file_system
@@ -57,8 +58,13 @@ class MemoryPlace:
         place = usable()
         if place is None:
             return None
-        directory = f"{place}/{self._name}"
-        os.mkdir(directory, 0o711)
+        for number in count():  # a manifest may say the uid, and be run twice
+            directory = f"{place}/{self._name}.{number}"
+            try:
+                os.mkdir(directory, 0o711)
+                break
+            except FileExistsError:
+                continue
         os.chmod(directory, 0o711)
         return directory
 
