@@ -66,7 +66,8 @@ class Store:
         self.audience = Audience(self._recall)
         """Who is told of what happens from now on."""
         self._history: deque[Change] = deque(maxlen=HISTORY)
-        self._oldest = self.version
+        self._forgotten: dict[str, int] = {}
+        """By resource: up to which version its changes are not known any more, and the last of those that are."""
         self._newest: dict[str, int] = {}
         self._seen: deque[Moment] = deque()
         self._noticed = dict.fromkeys(engine.notices)
@@ -76,7 +77,7 @@ class Store:
         self._asked: object = None
         for resource in ("pods", "events", "namespaces", "nodes", "configmaps", "secrets", "services"):
             self._objects[resource] = {}
-            self._newest[resource] = 0
+            self._forgotten[resource] = self._newest[resource] = self.version
         for space in namespaces(engine):
             self._put("namespaces", space)
         self._put("nodes", node(engine))
@@ -91,12 +92,11 @@ class Store:
         """The objects of a resource as they were at a version. Raises Failure for one that is out of reach."""
         self.refresh()
         found = dict(self._objects.get(resource, {}))
-        for change in reversed(self.since(version)):
-            if change.resource == resource:
-                if change.after is not None:
-                    del found[change.after["metadata"]["name"]]
-                if change.before is not None:
-                    found[change.before["metadata"]["name"]] = change.before
+        for change in reversed(self.since(resource, version)):
+            if change.after is not None:
+                del found[change.after["metadata"]["name"]]
+            if change.before is not None:
+                found[change.before["metadata"]["name"]] = change.before
         return list(found.values())
 
     def get(self, resource: str, name: str) -> Object | None:
@@ -110,20 +110,22 @@ class Store:
 
         return self._managers.setdefault((resource, name), Managers())
 
-    def since(self, version: int) -> list[Change]:
-        """The known changes after a version, oldest first. Raises Failure for one that is out of reach."""
-        if version < self._oldest:
-            raise Failure(410, f"too old resource version: {version} ({self._oldest})")
+    def since(self, resource: str, version: int) -> list[Change]:
+        """The known changes of a resource after a version, oldest first. Raises Failure for one out of reach."""
+        forgotten = self._forgotten[resource]
+        if version < forgotten:
+            raise Failure(410, f"too old resource version: {version} ({forgotten})")
         found = []
         for change in reversed(self._history):
             if change.version <= version:
                 break
-            found.append(change)
+            if change.resource == resource:
+                found.append(change)
         return found[::-1]
 
     def is_news(self, resource: str, version: int) -> bool:
         """Whether something of this resource has changed after a version, as far as it is known."""
-        return self._newest[resource] > version or version < self._oldest
+        return self._newest[resource] > version
 
     def check(self, version: int) -> None:
         """Refuse a version that is still to come. Raises Failure."""
@@ -263,7 +265,7 @@ class Store:
 
     def _note(self, change: Change) -> None:
         if len(self._history) == HISTORY:
-            self._oldest = self._history[0].version
+            self._forgotten[self._history[0].resource] = self._history[0].version
         self._history.append(change)
         self._newest[change.resource] = change.version
 

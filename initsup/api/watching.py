@@ -90,9 +90,9 @@ class Watch:
         return _line("BOOKMARK", mark if self._form.shape == "table" else self._form.one(self._resource, mark))
 
     def _news(self) -> bytes:
-        changes = self._store.since(self._version)
-        self._version = changes[-1].version if changes else self._version
-        return b"".join(self._told(change) for change in changes if change.resource == self._resource)
+        changes = self._store.since(self._resource, self._version)
+        self._version = changes[-1].version
+        return b"".join(map(self._told, changes))
 
     def _told(self, change: Change) -> bytes:
         kind = change.kind(self._selection(change.before), self._selection(change.after))

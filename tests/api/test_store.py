@@ -11,7 +11,7 @@ import pytest
 
 from initsup.api.exchange import Request
 from initsup.api.selectors import Selection
-from initsup.api.store import UNTOLD, Store
+from initsup.api.store import HISTORY, UNTOLD, Store
 from initsup.api.watching import Watch
 from initsup.core.events import RestartAsked
 from initsup.core.narrate import Notice
@@ -55,10 +55,18 @@ async def test_the_end_waits_for_who_watches_and_for_who_follows_a_log(store: St
         await over.wait()
 
 
-def watch(store: Store) -> AsyncGenerator[bytes, None]:
-    """What a client is told who watches the pod."""
-    request = Request(method="GET", path="/api/v1/pods", query={"watch": ["1"]}, headers={}, body=b"", user="someone")
-    return Watch(store, "pods", Selection("pods"), request).lines()  # type: ignore[return-value]
+def watch(store: Store, resource: str = "pods") -> AsyncGenerator[bytes, None]:
+    """What a client is told who watches the pod, or something else."""
+    request = Request(method="GET", path=f"/api/v1/{resource}", query={"watch": ["1"]}, user="someone")
+    return Watch(store, resource, Selection(resource), request).lines()  # type: ignore[return-value]
+
+
+def notice(store: Store, *messages: str) -> None:
+    """Something that becomes an event has happened, for each message."""
+    engine, notices = store.engine, [Notice("Warning", "Unhealthy", message) for message in messages]
+    for one in notices:
+        engine.notices.add(one, engine.wall(engine.now()))
+    store.happened(engine, notices)
 
 
 @pytest.mark.parametrize(
@@ -115,23 +123,32 @@ async def test_who_watches_is_told_also_while_there_is_more_to_tell_in_each_turn
 
 
 async def test_events_are_told_with_their_count_and_the_oldest_make_room_for_new_ones(store: Store) -> None:
-    engine = store.engine
-
-    def happen(*messages: str) -> None:
-        notices = [Notice("Warning", "Unhealthy", message) for message in messages]
-        for notice in notices:
-            engine.notices.add(notice, engine.wall(engine.now()))
-        store.happened(engine, notices)
-
     def events() -> dict[str, int]:
         return {one["message"]: one["count"] for one in store.all("events") if one["reason"] == "Unhealthy"}
 
-    happen("a", "b")
-    happen("a")
+    notice(store, "a", "b")
+    notice(store, "a")
     assert events() == {"a": 2, "b": 1}
-    happen(*map(str, range(MAX_NOTICES)))
-    happen("last")
+    notice(store, *map(str, range(MAX_NOTICES)))
+    notice(store, "last")
     found = events()
     assert len(found) == MAX_NOTICES
     assert list(found)[-1] == "last"
     assert "a" not in found
+
+
+async def test_a_watch_of_what_seldom_changes_outlives_the_history_of_all_else(store: Store) -> None:
+    pieces = watch(store, "nodes")
+    host = store.all("nodes")[0]
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(store.audience.serve)
+        await anext(pieces)
+        notice(store, *map(str, range(HISTORY + 1)))
+        store.refresh()
+        store._put("nodes", {**host, "spec": {"unschedulable": True}})
+        store.audience.stir()
+        told = msgspec.json.decode(await anext(pieces))
+        await pieces.aclose()
+        tasks.cancel_scope.cancel()
+    assert told["type"] == "MODIFIED"
+    assert told["object"]["spec"] == {"unschedulable": True}
