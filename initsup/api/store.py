@@ -252,8 +252,8 @@ class Store:
         meta.setdefault("uid", f"{self.engine.plan.pod.metadata.uid}-{resource}-{name}")
         fresh = {**one, "metadata": meta}
         known = self._objects[resource]
-        self._note(Change(version, resource, known.get(name), fresh))
-        known[name] = fresh
+        self._note(Change(version, resource, known.pop(name, None), fresh))
+        known[name] = fresh  # at the end: of events the first is the one that has not happened for longest
 
     def _remove(self, resource: str, name: str) -> None:
         version = self._next()

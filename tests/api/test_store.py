@@ -152,3 +152,16 @@ async def test_a_watch_of_what_seldom_changes_outlives_the_history_of_all_else(s
         tasks.cancel_scope.cancel()
     assert told["type"] == "MODIFIED"
     assert told["object"]["spec"] == {"unschedulable": True}
+
+
+async def test_the_events_that_make_room_are_those_that_have_not_happened_for_longest(store: Store) -> None:
+    def told() -> set[str]:
+        return {one["message"] for one in store.all("events")}
+
+    notice(store, "often")
+    for number in range(2 * MAX_NOTICES):
+        notice(store, str(number))
+        if not number % 1024:
+            notice(store, "often")
+            assert "often" in told()
+    assert told() == {one.message for one in store.engine.notices}
