@@ -141,6 +141,8 @@ class Store:
     def happened(self, engine: Engine, notices: list[Notice]) -> None:
         """Keep up with the engine, whose observer this is, as long as somebody watches."""
         self._noticed.update(dict.fromkeys(notices))
+        if len(self._noticed) > 2 * MAX_NOTICES:  # nobody has asked for long
+            self._noticed = dict.fromkeys(engine.notices)
         if engine.facts.finished:
             self.refresh()
         elif self._watchers:  # what that looks like is found out when it is told, for the pod's work goes on now

@@ -165,3 +165,10 @@ async def test_the_events_that_make_room_are_those_that_have_not_happened_for_lo
             notice(store, "often")
             assert "often" in told()
     assert told() == {one.message for one in store.engine.notices}
+
+
+async def test_what_happens_while_nobody_looks_is_not_kept_for_ever(store: Store) -> None:
+    for number in range(4 * MAX_NOTICES):
+        notice(store, str(number))
+    assert len(store._noticed) <= 2 * MAX_NOTICES
+    assert {one["message"] for one in store.all("events")} == {one.message for one in store.engine.notices}
