@@ -170,7 +170,7 @@ class Links:
         except OSError:
             return None
         try:
-            if not self._points.provide(path, directory=False):
+            if not self._points.provide(path, directory=False, own=self._volumes.space.inside):
                 return None
             termination.open_to_all(path)
         except OSError:

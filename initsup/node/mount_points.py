@@ -51,11 +51,14 @@ class MountPoints:
         """Go on with what was handed over."""
         self._known, self._held, self._made = set(kept.known), dict(kept.held), set(kept.made)
 
-    def provide(self, path: str, directory: bool) -> bool:
-        """See to it that `path` exists; False when it does not and may not be made. Raises OSError."""
+    def provide(self, path: str, directory: bool, own: str = "") -> bool:
+        """See to it that `path` exists; False when it does not and may not be made. Raises OSError.
+
+        `own` is the volumes directory that the pod's own links lead to, if it has any.
+        """
         if path in self._known:
             return True
-        if other := owner(path):
+        if other := owner(path, own):
             raise OSError(errno.EBUSY, f"the pod in {other} has a link there", path)
         place = os.path.realpath(path)
         for _ in range(_TRIES):

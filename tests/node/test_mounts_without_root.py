@@ -278,6 +278,13 @@ def test_a_termination_log_of_its_own(linked: Any, tmp_path: Path) -> None:
     assert [termination.take(world.mounts.current(name).termination_log, "") for name in ("a", "c")] == ["", "bye\n"]
 
 
+def test_a_termination_log_may_be_in_a_volume(linked: Any, tmp_path: Path) -> None:
+    place = f"{tmp_path}/place"
+    world = linked(container(mount("v", place), name="c", termination_message_path=f"{place}/last-words"))
+    world.sh(f"echo bye > {place}/last-words", "c")
+    assert termination.take(world.mounts.current("c").termination_log, "") == "bye\n"
+
+
 def test_a_shared_termination_log_is_the_message_of_the_first_that_ends(linked: Any, tmp_path: Path) -> None:
     shared = str(tmp_path / "last-words")
     world = linked(*(container(name=name, termination_message_path=shared) for name in ("a", "b")))
