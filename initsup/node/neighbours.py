@@ -36,11 +36,19 @@ def owner(path: str, own: str = "") -> str:
     """
     while path != "/":
         if os.path.islink(path):
-            state, below, _ = os.readlink(path).partition("/volumes/")
-            if below and f"{state}/volumes" != own and _is_held(f"{state}/volumes"):
-                return state
+            for state in _states(os.readlink(path)):
+                if f"{state}/volumes" != own and _is_held(f"{state}/volumes"):
+                    return state
         path = os.path.dirname(path)
     return ""
+
+
+def _states(target: str) -> Iterator[str]:
+    """The state directories that a link into a volume may be of: one can be below another directory of that name."""
+    at = target.find("/volumes/")
+    while at != -1:
+        yield target[:at]
+        at = target.find("/volumes/", at + 1)
 
 
 def _is_held(volumes: str) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from initsup.node import termination
+from initsup.node import neighbours, termination
 from initsup.node.failures import CannotCreate
 from initsup.spec.pod import Container
 from initsup.spec.volume import HostPathVolumeSource, Volume
@@ -160,3 +160,26 @@ def test_a_directory_that_another_pod_has_mounted_something_on_is_not_moved_away
     assert other.sh(f"ls {path}") == ""
     other.remove()
     assert os.listdir(path) == before
+
+
+@pytest.mark.parametrize(
+    ("state", "sub"),
+    [
+        pytest.param("pod", "v", id="a plain one"),
+        pytest.param("volumes/disk/pod", "v", id="below another directory of that name"),
+        pytest.param("pod", "v/volumes/x", id="with such a directory in the volume"),
+    ],
+)
+def test_the_owner_of_a_link_is_found_wherever_its_state_directory_is(tmp_path: Path, state: str, sub: str) -> None:
+    volumes = tmp_path / state / "volumes"
+    volumes.mkdir(parents=True)
+    link = tmp_path / "link"
+    link.symlink_to(volumes / sub)
+    assert neighbours.owner(str(link)) == ""
+    held = neighbours.hold(str(volumes))
+    try:
+        assert neighbours.owner(f"{link}/below") == str(tmp_path / state)
+        assert neighbours.owner(str(link), own=str(volumes)) == ""
+    finally:
+        os.close(held)
+    assert neighbours.owner(str(link)) == ""
