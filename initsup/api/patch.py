@@ -189,8 +189,10 @@ def _step(tree: Any, step: dict[str, Any]) -> Any:
         return tree
     if kind in ("move", "copy"):
         source = _pointer(step, "from")
-        value = copy.deepcopy(_find(tree, source))
-        return _set(_unset(tree, source) if kind == "move" else tree, path, value, insert=True)
+        value = _find(tree, source)
+        if kind == "move":
+            return _set(_unset(tree, source), path, value, insert=True)
+        return _set(tree, path, copy.deepcopy(value), insert=True)
     raise ValueError(f"unknown operation {kind}")
 
 

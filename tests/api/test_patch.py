@@ -225,6 +225,24 @@ def test_a_patch_of_many_items_takes_no_longer_for_each(patch: Any, count: int, 
     assert (len(found), found[0]["name"]) == (count, first)
 
 
+class Counted(dict[str, Any]):
+    """Counts how often it is copied."""
+
+    copies = 0
+
+    def __deepcopy__(self, memo: Any) -> Counted:
+        self.copies += 1
+        return self
+
+
+def test_what_is_moved_is_not_copied() -> None:
+    large = Counted()
+    steps = [{"op": "add", "path": "/a", "value": large}]
+    steps += [{"op": "move", "from": f"/{one}", "path": f"/{two}"} for one, two in ("ab", "ba")] * 10
+    assert patched(POD, JSON_PATCH, steps)["a"] is large
+    assert large.copies == 1
+
+
 def test_the_object_is_left_as_it_was() -> None:
     before = str(POD)
     patched(POD, STRATEGIC, {"spec": {"containers": [{"name": "one", "env": [{"name": "A", "value": "7"}]}]}})
