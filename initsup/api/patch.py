@@ -86,14 +86,16 @@ def strategic(one: Any, patch: Any) -> Any:
         result = {key: value for key, value in result.items() if key in kept}
     for key, value in patch.items():
         if key.startswith("$deleteFromPrimitiveList/"):
+            if not isinstance(value, list):
+                raise bad_request(f"{key} must be a list")
             name = key.partition("/")[2]
-            result[name] = [item for item in result.get(name) or [] if item not in value]
+            result[name] = [item for item in _list_in(result, name) if item not in value]
         elif key.startswith("$setElementOrder/") or key in ("$patch", "$retainKeys"):
             continue
         elif value is None:
             result.pop(key, None)
         elif isinstance(value, list):
-            result[key] = _lists(key, result.get(key) or [], value)
+            result[key] = _lists(key, _list_in(result, key), value)
         else:
             result[key] = strategic(result.get(key), value)
     for key, order in patch.items():
@@ -102,23 +104,31 @@ def strategic(one: Any, patch: Any) -> Any:
     return result
 
 
+def _list_in(tree: dict[str, Any], name: str) -> list[Any]:
+    found = tree.get(name)
+    return found if isinstance(found, list) else []
+
+
 def _lists(name: str, old: list[Any], new: list[Any]) -> list[Any]:
     if name in _SETS:
         return old + [item for item in new if item not in old]
     key = merge_key(name, [*old, *new])
     if key is None:
         return copy.deepcopy(new)
-    if any(isinstance(item, dict) and item.get("$patch") == "replace" and key not in item for item in new):
+    if not all(isinstance(item, dict) for item in new):
+        raise bad_request(f"{name} must have objects with the declared merge key: {key}")
+    if any(item.get("$patch") == "replace" and key not in item for item in new):
         return [copy.deepcopy(item) for item in new if "$patch" not in item]
     result = list(old)
     places: dict[Any, list[int]] = {}
     for index, other in enumerate(old):
-        places.setdefault(other.get(key), []).append(index)
+        places.setdefault(_mark_of(other, key), []).append(index)
     gone: set[int] = set()
     for item in new:
-        if not isinstance(item, dict) or not isinstance(item.get(key), str | int):
+        mark = _mark_of(item, key)
+        if mark is None:
             raise bad_request(f"map: {item} does not contain declared merge key: {key}")
-        found = places.setdefault(item[key], [])
+        found = places.setdefault(mark, [])
         if item.get("$patch") == "delete":
             gone.update(found)
             found.clear()
@@ -128,6 +138,12 @@ def _lists(name: str, old: list[Any], new: list[Any]) -> list[Any]:
         else:
             result[found[0]] = strategic(result[found[0]], item)
     return [other for index, other in enumerate(result) if index not in gone]
+
+
+def _mark_of(item: Any, key: str | None) -> str | int | None:
+    """What tells an item of a list from others; None when nothing does."""
+    value = item.get(key) if key and isinstance(item, dict) else item
+    return value if isinstance(value, str | int) else None
 
 
 def merge_key(name: str, items: list[Any]) -> str | None:
@@ -142,13 +158,8 @@ def _order(result: dict[str, Any], name: str, order: Any) -> None:
     if not isinstance(items, list) or not isinstance(order, list):
         return
     key = merge_key(name, items)
-
-    def named(item: Any) -> Any:
-        value = item.get(key) if key and isinstance(item, dict) else item
-        return value if isinstance(value, str | int) else None
-
-    wanted = {named(item): index for index, item in reversed(list(enumerate(order)))}
-    result[name] = sorted(items, key=lambda item: wanted.get(named(item), len(wanted)))
+    wanted = {_mark_of(item, key): index for index, item in reversed(list(enumerate(order)))}
+    result[name] = sorted(items, key=lambda item: wanted.get(_mark_of(item, key), len(wanted)))
 
 
 # -- RFC 6902 -------------------------------------------------------------------------------------------------------

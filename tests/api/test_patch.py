@@ -225,6 +225,32 @@ def test_a_patch_of_many_items_takes_no_longer_for_each(patch: Any, count: int, 
     assert (len(found), found[0]["name"]) == (count, first)
 
 
+@pytest.mark.parametrize(
+    "first",
+    [
+        pytest.param(5, id="no list"),
+        pytest.param(["x"], id="plain values"),
+        pytest.param([{"$patch": "replace"}, {"name": []}], id="names that are none"),
+    ],
+)
+def test_a_list_that_the_patch_itself_has_spoilt_is_merged_all_the_same(first: Any) -> None:
+    patch = {"containers": [{"name": "new", "env": first}, {"name": "new", "env": [{"name": "b"}]}]}
+    assert patched(POD, STRATEGIC, {"spec": patch})["spec"]["containers"][-1]["env"][-1] == {"name": "b"}
+
+
+@pytest.mark.parametrize(
+    "patch",
+    [
+        pytest.param({"metadata": {"$deleteFromPrimitiveList/finalizers": 5}}, id="no list to delete"),
+        pytest.param({"spec": {"containers": [{"$patch": "replace"}, 5]}}, id="no object among new ones"),
+    ],
+)
+def test_a_strategic_patch_that_makes_no_sense_is_refused(patch: Any) -> None:
+    with pytest.raises(Failure) as refused:
+        patched(POD, STRATEGIC, patch)
+    assert refused.value.code == 400
+
+
 class Counted(dict[str, Any]):
     """Counts how often it is copied."""
 
