@@ -49,6 +49,8 @@ class Watch:
                     begin = self._beginning()
                 if begin:
                     yield begin
+            else:
+                self._store.refresh()  # what has happened since we were asked was nobody's business
             while True:
                 if self._is_behind():
                     try:

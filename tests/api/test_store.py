@@ -55,9 +55,10 @@ async def test_the_end_waits_for_who_watches_and_for_who_follows_a_log(store: St
         await over.wait()
 
 
-def watch(store: Store, resource: str = "pods") -> AsyncGenerator[bytes, None]:
-    """What a client is told who watches the pod, or something else."""
-    request = Request(method="GET", path=f"/api/v1/{resource}", query={"watch": ["1"]}, user="someone")
+def watch(store: Store, resource: str = "pods", version: str = "") -> AsyncGenerator[bytes, None]:
+    """What a client is told who watches the pod, or something else, perhaps from a version on."""
+    query = {"watch": ["1"], "resourceVersion": [version]}
+    request = Request(method="GET", path=f"/api/v1/{resource}", query=query, user="someone")
     return Watch(store, resource, Selection(resource), request).lines()  # type: ignore[return-value]
 
 
@@ -172,3 +173,15 @@ async def test_what_happens_while_nobody_looks_is_not_kept_for_ever(store: Store
         notice(store, str(number))
     assert len(store._noticed) <= 2 * MAX_NOTICES
     assert {one["message"] for one in store.all("events")} == {one.message for one in store.engine.notices}
+
+
+async def test_what_happens_between_the_question_of_a_watch_and_its_first_line_is_told(store: Store) -> None:
+    store.refresh()
+    pieces = watch(store, version=str(store.version))
+    store.engine.happened(RestartAsked(at=store.engine.now(), container="a", by="test"))
+    store.engine.step()
+    with anyio.fail_after(20):
+        (line, *_) = (await anext(pieces)).splitlines()
+    await pieces.aclose()
+    (status,) = msgspec.json.decode(line)["object"]["status"]["containerStatuses"]
+    assert status["restartCount"] == 1
