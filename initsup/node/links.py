@@ -163,13 +163,11 @@ class Links:
         """Not worth failing for: where another file is mounted or in use, it is somebody else's."""
         try:
             if os.path.lexists(path) and not self._points.is_ours(path):
-                self._make_free(path)
-        except neighbours.InUse:  # by its own kind, if it is empty: not everybody can see the mark
-            if os.path.getsize(path):
-                return None
-        except OSError:
-            return None
-        try:
+                try:
+                    self._make_free(path)
+                except neighbours.InUse:  # by its own kind, if it is empty: not everybody can see the mark
+                    if os.path.getsize(path):
+                        return None
             if not self._points.provide(path, directory=False, own=self._volumes.space.inside):
                 return None
             termination.open_to_all(path)

@@ -95,6 +95,21 @@ def test_a_file_that_another_pod_has_mounted_its_own_on_is_left_alone(pods: Any,
     assert path.read_text() == "old"
 
 
+def test_a_file_that_goes_with_the_other_pod_just_now_is_not_worth_failing_for(
+    pods: Any, tmp_path: Path, monkeypatch: Any
+) -> None:
+    path = tmp_path / "last-words"
+    path.touch()
+    world = pods(Container(name="c", termination_message_path=str(path)), "link")
+
+    def taken(_: str) -> None:
+        path.unlink()
+        raise neighbours.InUse
+
+    monkeypatch.setattr(neighbours, "unmounted", taken)
+    assert world.view().termination_log is None
+
+
 def test_a_mark_that_cannot_be_seen_does_not_matter(pods: Any, tmp_path: Path, monkeypatch: Any) -> None:
     path = tmp_path / "last-words"
     one = Container(name="c", termination_message_path=str(path))
