@@ -19,7 +19,7 @@ from initsup.core.actions import Action, Finish, Kill, Refuse, Remove, RestartAl
 from initsup.core.apply import apply, begin
 from initsup.core.change import FORBIDDEN, compare, same
 from initsup.core.decide import decide
-from initsup.core.events import Added, Began, Event, Looked, Probed, Redefined
+from initsup.core.events import Added, Began, Changed, Event, Looked, Probed, Redefined
 from initsup.core.facts import Facts
 from initsup.core.narrate import Notice, narrate
 from initsup.core.plan import Plan, plan
@@ -340,10 +340,13 @@ class Engine:
 
     def _go_on_with(self, asked: Manifest) -> None:
         """Plan, node and journal follow a changed manifest; facts know the containers that are new in it."""
+        is_another = asked.pod.spec != self.plan.pod.spec
         self.plan = self.journal.plan = plan(asked)
         self.node.take_over(self.plan)
         new = (name for name in self.plan.members if name not in self.facts.containers)
         self.happened(*(Added(at=self.now(), container=name) for name in new))
+        if is_another:
+            self.happened(Changed(at=self.now()))
         self.journal.begin(self.facts)
 
     # -- what it tells ----------------------------------------------------------------------------------------------

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import anyio
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from initsup.core.actions import Start
 from initsup.core.events import StopAsked
@@ -17,7 +19,9 @@ from initsup.core.narrate import Notice
 from initsup.core.report import Where, exit_code
 from initsup.engine import Engine
 from initsup.journal import Journal, Replay
-from tests.build import container, planned, probe, sidecar
+from initsup.spec.manifest import Manifest
+from initsup.spec.pod import ObjectMeta
+from tests.build import container, ephemeral, planned, probe, sidecar
 from tests.fake_node import FakeNode, Habit
 from tests.sim import distinct
 
@@ -246,6 +250,35 @@ async def test_what_was_handed_over_is_all_that_a_journal_begins_with(world, tmp
     journal.close()
     assert begun == [it.engine.facts]
     assert after.facts == it.engine.facts
+
+
+async def test_a_change_of_the_specification_is_a_new_generation(world, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    it = world(planned(container("a", image="a:1"), container("b", image="b:1")), **dict.fromkeys("abef", Habit()))
+    it.engine.step()
+
+    def generation() -> int:
+        found: int = it.engine.pod()["metadata"]["generation"]
+        return found
+
+    def change(**fields: Any) -> Manifest:
+        asked = it.engine.plan.asked
+        return replace(asked, pod=replace(asked.pod, **fields))
+
+    assert generation() == 1
+    it.engine.take_over(change(metadata=ObjectMeta(name="p", namespace="default", labels={"x": "y"}, generation=5)))
+    assert generation() == 1
+    newer = tuple(replace(one, image=f"{one.name}:2") for one in it.engine.plan.pod.spec.containers)
+    it.engine.take_over(change(spec=replace(it.engine.plan.pod.spec, containers=newer)))
+    assert generation() == 2
+    it.engine.add(ephemeral("e"), ephemeral("f"))
+    assert generation() == 3
+    it.engine.happened(*it.node.collect())
+    it.engine.step()
+    assert generation() == 3
+    assert Replay(it.path).facts == it.engine.facts
+    journal = Journal(str(tmp_path / "next"), it.engine.plan, 0.0)
+    assert Engine(it.engine.plan, it.node, journal, Where, kept=it.engine.handed_over()).facts.generation == 3
+    journal.close()
 
 
 async def test_a_journal_that_cannot_be_written_degrades_and_ends_nothing(world, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

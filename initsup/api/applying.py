@@ -18,7 +18,7 @@ from initsup.api.failure import Failure
 Object = dict[str, Any]
 Leaves = dict[str, Any]
 _IDENTITY = ("apiVersion", "kind", "status")
-_OF_SERVER = ("creationTimestamp", "managedFields", "name", "namespace", "resourceVersion", "uid")
+_OF_SERVER = ("creationTimestamp", "generation", "managedFields", "name", "namespace", "resourceVersion", "uid")
 
 
 class Owned(msgspec.Struct):

@@ -172,6 +172,8 @@ def _stop_asked(plan: Plan, facts: Facts, event: events.StopAsked) -> Facts:
         grace = min(facts.deleted.grace, grace)
         deadline = min(facts.deleted.deadline, asked.deadline)
         asked = replace(facts.deleted, deadline=deadline, grace=grace, force=facts.deleted.force or event.kill)
+    else:  # apiserver/pkg/registry/rest/delete.go, BeforeDelete
+        facts = replace(facts, generation=facts.generation + 1)
     facts = replace(facts, deleted=asked)
     if facts.stop is None:
         return _stopping(plan, facts, asked)
@@ -229,6 +231,10 @@ def _added(plan: Plan, facts: Facts, event: events.Added) -> Facts:
     if event.container in facts.containers:
         return facts
     return replace(facts, containers={**facts.containers, event.container: ContainerFacts()})
+
+
+def _changed(plan: Plan, facts: Facts, event: events.Changed) -> Facts:
+    return replace(facts, generation=facts.generation + 1)  # pkg/registry/core/pod/strategy.go, updatePodGeneration
 
 
 def _looked(plan: Plan, facts: Facts, event: events.Looked) -> Facts:
@@ -431,6 +437,7 @@ _RULES: dict[type, Callable[[Plan, Facts, Any], Facts]] = {
     events.RestartAsked: _restart_asked,
     events.Redefined: _redefined,
     events.Added: _added,
+    events.Changed: _changed,
     events.Looked: _looked,
 }
 

@@ -68,13 +68,16 @@ def _incomplete(plan: Plan, facts: Facts) -> list[str]:
 
 
 def conditions(plan: Plan, facts: Facts, inner: str, clock: Clock) -> tuple[PodCondition, ...]:
-    """The conditions as the status has them."""
+    """The conditions as the status has them, all told anew for each generation (pkg/api/v1/pod/util.go,
+    CalculatePodConditionObservedGeneration); of AllContainersRestarting kubelet does not say so.
+    """
     from initsup.spec.status import PodCondition  # not before the first container
 
     texts = {kind: _why_not(plan, facts, kind, inner) for kind in facts.conditions}
     return tuple(
         PodCondition(
             type=kind,
+            observed_generation=0 if kind == "AllContainersRestarting" else facts.generation,
             status="True" if known.status else "False",
             last_transition_time=clock(known.since),
             reason=texts[kind][0],

@@ -142,6 +142,10 @@ class Added(Happened, frozen=True):
     container: str
 
 
+class Changed(Happened, frozen=True):
+    """The specification of the pod is another one from now on; the plan has it already."""
+
+
 class Looked(Happened, frozen=True):
     """Time has passed: conditions are stamped with it. Says nothing else."""
 
@@ -162,5 +166,6 @@ Event = (
     | RestartAsked
     | Redefined
     | Added
+    | Changed
     | Looked
 )

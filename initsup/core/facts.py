@@ -189,6 +189,7 @@ class Facts(Fact, frozen=True):
     """Everything known about the pod.
 
     `stop`: why and how it ends; `deleted`: the request to delete it, which may come on top of another reason.
+    `generation`: how often it was said what the pod shall be: at its start, by each change, and by the deletion.
     `restarting`: where a RestartAllContainers is: instances are being ended, or are removed and none has started since.
     """
 
@@ -197,6 +198,7 @@ class Facts(Fact, frozen=True):
     volumes: Volumes = Volumes()
     stop: Stop | None = None
     deleted: Stop | None = None
+    generation: int = 1
     restarting: Literal["", "ending", "removed"] = ""
     finished: bool = False
     conditions: dict[str, Condition] = {}

@@ -64,6 +64,7 @@ def report(plan: Plan, facts: Facts, now: float, clock: Clock, where: Where = Wh
     if is_down(facts):
         inits, mains = _written_off(plan, inits, mains)
     return PodStatus(
+        observed_generation=facts.generation,
         phase=shown,
         reason=reason,
         message=message,
@@ -86,6 +87,7 @@ def as_pod(plan: Plan, facts: Facts, now: float, clock: Clock, where: Where, tro
     meta = pod["metadata"]
     meta.setdefault("namespace", "default")
     meta["creationTimestamp"] = clock(facts.began_at)
+    meta["generation"] = facts.generation
     if facts.deleted is not None:
         meta["deletionTimestamp"] = clock(facts.deleted.at + facts.deleted.grace)
         meta["deletionGracePeriodSeconds"] = int(facts.deleted.grace)

@@ -57,7 +57,7 @@ ObjectMeta
 - selfLink: Where the API server had the object. | nobody sets it any more
 = uid: The identity of this one object; made up when there is none.
 - resourceVersion: The API server's version of the object. | counted anew by initsup
-- generation: How often the specification has changed. | counted anew by initsup
+= generation: How often it was said what the pod shall be, counted anew for each pod; the deletion counts, too.
 ~ creationTimestamp: When the object was made. | it is the time of the start
 - deletionTimestamp: When the object is to be gone. | set when the pod is deleted
 - deletionGracePeriodSeconds: How long the end may take. | set when the pod is deleted

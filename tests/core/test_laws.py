@@ -222,6 +222,7 @@ def events_of_pod(name: str, at: float) -> list[events.Event]:
         events.RestartAsked(at=at, container=name),
         events.Redefined(at=at, container=name),
         events.Added(at=at, container=name),
+        events.Changed(at=at),
         events.Looked(at=at),
     ]
 

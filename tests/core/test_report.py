@@ -10,7 +10,7 @@ from initsup.core.actions import Finish, Refuse, Remove, RestartAll, Stop
 from initsup.core.apply import begin
 from initsup.core.columns import summary
 from initsup.core.decide import DEADLINE_MESSAGE
-from initsup.core.events import Began, Evicted, Lost, RestartAsked, StopAsked
+from initsup.core.events import Began, Changed, Evicted, Lost, Redefined, RestartAsked, StopAsked
 from initsup.core.phase import LOST_MESSAGE
 from initsup.core.plan import Plan
 from initsup.core.plan import plan as index
@@ -821,12 +821,43 @@ def test_when_a_condition_has_changed() -> None:
     assert times["PodScheduled"] == "T+0"
 
 
+CHANGED = Changed(at=1)
+
+
+@pytest.mark.parametrize(
+    ("happened", "generation"),
+    [
+        pytest.param([], 1, id="from the start"),
+        pytest.param([up(), died(at=1), up(at=2, attempt=1)], 1, id="whatever happens"),
+        pytest.param([CHANGED], 2, id="the specification has changed"),
+        pytest.param([CHANGED, Redefined(at=1, container="a"), CHANGED], 3, id="it has changed again"),
+        pytest.param([Redefined(at=1, container="a")], 1, id="only the meaning of an image has changed"),
+        pytest.param([up(), DELETED], 2, id="it was deleted"),
+        pytest.param([up(), DELETED, StopAsked(at=3, grace=1)], 2, id="less time is given for that"),
+        pytest.param([up(), DEADLINE], 1, id="it ends for another reason"),
+        pytest.param([up(), DEADLINE, StopAsked(at=3)], 2, id="and is deleted then"),
+    ],
+)
+def test_generation(happened: Happened, generation: int) -> None:
+    plan = index(Manifest(pod=Pod(metadata=ObjectMeta(name="p", generation=7), spec=ONE.pod.spec)))
+    pod = as_pod(plan, known(plan, *happened), 3, clock, Where(), [])
+    assert pod["metadata"]["generation"] == pod["status"]["observedGeneration"] == generation
+    assert {one["observedGeneration"] for one in pod["status"]["conditions"]} == {generation}
+
+
+def test_one_condition_has_no_generation() -> None:
+    generations = {one.type: one.observed_generation for one in shown(ALL, CHANGED).conditions}
+    assert generations.pop("AllContainersRestarting") == 0
+    assert set(generations.values()) == {2}
+
+
 # -- the rest ---------------------------------------------------------------------------------------------------------
 
 
 def test_the_pod_as_an_object() -> None:
     pod = as_pod(ONE, known(ONE, up(at=1), at=1), 2, clock, Where(ips=("192.0.2.1",)), [])
-    assert pod["metadata"] == {"name": "p", "namespace": "default", "uid": "u", "creationTimestamp": "T+1"}
+    given = {"name": "p", "namespace": "default", "uid": "u"}
+    assert pod["metadata"] == {**given, "creationTimestamp": "T+1", "generation": 1}
     assert pod["spec"]["restartPolicy"] == "Always"
     assert pod["status"]["phase"] == "Running"
     assert pod["status"]["podIP"] == "192.0.2.1"

@@ -1,8 +1,8 @@
 """A golden trace: what a real kubelet showed of one pod, state by state, and how to compare it with what initsup shows.
 
-Compared are the sequences of distinct states of each container, of the phase and of each condition, when each of them
-came (not later than a second after kubelet), and which events there were. Left out is what belongs to a cluster:
-addresses, image ids, resources, generations, image events.
+Compared are the sequences of distinct states of each container, of the phase and of each condition, and of the
+generations that they follow from, when each of them came (not later than a second after kubelet), and which events
+there were. Left out is what belongs to a cluster: addresses, image ids, resources, image events.
 """
 
 from __future__ import annotations
@@ -84,6 +84,8 @@ def sequences(statuses: list[tuple[float, dict[str, Any]]]) -> dict[str, list[tu
     for at, status in statuses:
         phase = tuple(status.get(key, "") for key in ("phase", "reason", "message"))
         found.setdefault("phase", []).append((at, phase))
+        observed = {one.get("observedGeneration") for one in (status, *status.get("conditions", ()))}
+        found.setdefault("generations", []).append((at, observed))
         for one in status.get("conditions", ()):
             values = tuple(one.get(key, "") for key in ("status", "reason", "message"))
             found.setdefault(one["type"], []).append((at, values))
