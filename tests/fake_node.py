@@ -12,6 +12,7 @@ from initsup.core import actions, events
 from initsup.core.actions import Action
 from initsup.core.events import Event
 from initsup.core.shutdown import SIGKILL
+from initsup.node.identity import given
 
 
 class Habit(msgspec.Struct, frozen=True):
@@ -128,10 +129,15 @@ class FakeNode:
         habit, name, attempt = self.habits[action.container], action.container, action.attempt
         if habit.missing:
             return events.StartFailed(
-                at=self.clock(), container=name, attempt=attempt, reason="RunContainerError", message="not there"
+                at=self.clock(),
+                container=name,
+                attempt=attempt,
+                reason="RunContainerError",
+                message="not there",
+                user=given(None),
             )
         self._alive[name] = attempt
-        started = events.Started(at=self.clock(), container=name, attempt=attempt, pid=4711)
+        started = events.Started(at=self.clock(), container=name, attempt=attempt, pid=4711, user=given(None))
         if habit.exits is not None:
             self._end(name, habit.exits)
         return started

@@ -17,7 +17,7 @@ import msgspec
 from initsup.core import actions, events
 from initsup.core.apply import apply, begin
 from initsup.core.decide import decide
-from initsup.core.facts import Facts
+from initsup.core.facts import Facts, User
 from initsup.core.narrate import Notice, narrate
 from initsup.core.plan import Plan
 from initsup.core.report import report
@@ -26,6 +26,9 @@ from initsup.spec.status import ContainerStatus, PodStatus
 
 EPSILON = 1e-9
 """Two times that differ by less are the same: sums of floats."""
+
+ROOT = User(uid=0, gid=0, groups=(0,))
+"""Who all containers run as."""
 
 MOST_EVENTS = 200_000
 """More than any history that the tests play."""
@@ -160,9 +163,11 @@ class World:
     def _start(self, name: str, attempt: int) -> None:
         life = self.life(name, attempt)
         who: dict[str, Any] = {"at": self.now + life.starts_in, "container": name, "attempt": attempt}
-        event: events.Event = events.Started(**who, pid=attempt + 1)
+        event: events.Event = events.Started(**who, pid=attempt + 1, user=ROOT)
         if life.refuses is not None:
-            event = events.StartFailed(**who, reason=life.refuses[0], message=life.refuses[1])
+            reason, message = life.refuses
+            user = ROOT if reason == "RunContainerError" else None
+            event = events.StartFailed(**who, reason=reason, message=message, user=user)  # type: ignore[arg-type]
         if life.starts_in:
             self._later(event)
         else:

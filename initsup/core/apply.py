@@ -78,7 +78,7 @@ def _started(plan: Plan, facts: Facts, event: events.Started) -> Facts:
     redefined = container.state.redefined
     state = Running(event.pid, event.at, hook="due" if member.post_start else "done", redefined=redefined)
     probes = schedule(member, container, event.at) if member.probes else {}
-    container = replace(container, state=state, probes=probes)
+    container = replace(container, state=state, probes=probes, user=event.user)
     return _put(facts, member, container) if member.post_start else _seen(facts, member, container)
 
 
@@ -89,7 +89,7 @@ def _start_failed(plan: Plan, facts: Facts, event: events.StartFailed) -> Facts:
     error = StartError(reason=event.reason, message=event.message, at=event.at)
     if event.reason == "RunContainerError":
         end = Exit(code=128, reason="StartError", message=event.message, finished_at=event.at)
-        return _seen(facts, member, replace(container, state=Exited(end), error=error))
+        return _seen(facts, member, replace(container, state=Exited(end), error=error, user=event.user))
     before = container.before
     assert before is not None  # a Starting container has it
     return _seen(

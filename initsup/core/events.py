@@ -10,7 +10,7 @@ from typing import Literal
 import msgspec
 
 from initsup.core.actions import Action
-from initsup.core.facts import HookKind, ProbeKind
+from initsup.core.facts import HookKind, ProbeKind, User
 
 
 class Happened(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag=True):
@@ -41,22 +41,24 @@ class VolumeFailed(Happened, frozen=True):
 
 
 class Started(Happened, frozen=True):
-    """The container's main process was exec'ed."""
+    """The container's main process was exec'ed, as this user."""
 
     container: str
     attempt: int
     pid: int
+    user: User | None = None
 
 
 class StartFailed(Happened, frozen=True):
     """It was not. `reason` is the waiting reason: CreateContainerConfigError and CreateContainerError leave no
-    instance behind, RunContainerError leaves one that ended with 128, StartError.
+    instance behind, RunContainerError leaves one, `user`'s, that ended with 128, StartError.
     """
 
     container: str
     attempt: int
     reason: Literal["CreateContainerConfigError", "CreateContainerError", "RunContainerError"]
     message: str
+    user: User | None = None
 
 
 class Died(Happened, frozen=True):

@@ -23,6 +23,14 @@ class Fact(msgspec.Struct, frozen=True, omit_defaults=True):
     """Base of all facts."""
 
 
+class User(Fact, frozen=True):
+    """Who a container runs as. `groups` are all of its supplementary groups, in the order of their numbers."""
+
+    uid: int
+    gid: int
+    groups: tuple[int, ...] = ()
+
+
 class Exit(Fact, frozen=True):
     """How one instance of a container ended: the record that kubelet would get from its runtime.
 
@@ -135,14 +143,16 @@ class Refused(Fact, frozen=True):
 class ContainerFacts(Fact, frozen=True):
     """One container. `attempt` numbers its instances from 0 (-1: none yet) and is its restartCount.
 
-    `last` is the instance before the one in `state`. `asked`: who wants it started again, whatever the rules say.
-    `removed`: taken away by RestartAllContainers and not started since. `before`: these facts as they were before the
-    start of the instance in `state`; that is what is shown until it has started and its postStart hook is through.
+    `last` is the instance before the one in `state`, whose `user` is None where nobody has told it. `asked`: who wants
+    it started again, whatever the rules say. `removed`: taken away by RestartAllContainers and not started since.
+    `before`: these facts as they were before the start of the instance in `state`; that is what is shown until it has
+    started and its postStart hook is through.
     """
 
     state: State = Waiting()
     attempt: int = -1
     last: Exit | None = None
+    user: User | None = None
     error: StartError | None = None
     back_off: BackOff | None = None
     probes: dict[str, ProbeFacts] = {}

@@ -13,7 +13,7 @@ import msgspec
 from msgspec.structs import replace
 
 from initsup.core.conditions import Clock, conditions
-from initsup.core.facts import UNSEEN, UNSEEN_MESSAGE, ContainerFacts, Exit, Exited, Facts, Running, Stopping
+from initsup.core.facts import UNSEEN, UNSEEN_MESSAGE, ContainerFacts, Exit, Exited, Facts, Running, Stopping, User
 from initsup.core.phase import phase, published
 from initsup.core.plan import Member, Plan
 from initsup.core.restart import REMOVED, REMOVED_MESSAGE, SEEN_AS_ENDED, failed, may_restart
@@ -25,7 +25,9 @@ from initsup.spec.status import (
     ContainerStateTerminated,
     ContainerStateWaiting,
     ContainerStatus,
+    ContainerUser,
     HostIP,
+    LinuxContainerUser,
     PodIP,
     PodStatus,
     VolumeMountStatus,
@@ -136,6 +138,7 @@ def _container(plan: Plan, facts: Facts, member: Member, now: float, clock: Cloc
     container = container.before or container
     state, last, attempt = _shown(plan, facts, member, container, now, clock)
     exists = attempt >= 0 and not container.removed
+    user = container.user if exists else None
     return ContainerStatus(
         name=member.name,
         state=state,
@@ -148,7 +151,12 @@ def _container(plan: Plan, facts: Facts, member: Member, now: float, clock: Cloc
         volume_mounts=tuple(_mounted(mount) for mount in member.spec.volume_mounts),
         resources=member.spec.resources if exists else None,
         allocated_resources=member.spec.resources.requests if exists else {},
+        user=ContainerUser(linux=_linux(user)) if user is not None else None,
     )
+
+
+def _linux(user: User) -> LinuxContainerUser:
+    return LinuxContainerUser(uid=user.uid, gid=user.gid, supplemental_groups=user.groups)
 
 
 def _mounted(mount: VolumeMount) -> VolumeMountStatus:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec.structs import replace
 
+from initsup.core.facts import User
 from initsup.core.plan import Member, Plan, plan
 from initsup.core.qos import container_needs, pod_needs, qos_class
 from initsup.errors import Problem
@@ -24,7 +25,7 @@ from initsup.node import env, masks, termination
 from initsup.node.failures import CannotRun, SpawnError
 from initsup.node.fields import Context
 from initsup.node.handover import Parcel
-from initsup.node.identity import can_be_others, resolve
+from initsup.node.identity import can_be_others, given, resolve
 from initsup.node.images import Images
 from initsup.node.limits import (
     Cgroup,
@@ -189,6 +190,11 @@ class Box:
         from initsup.node.attempt import Target
 
         return Target(container=self.spec, pod=self._boxes.plan.full_name, address="127.0.0.1")
+
+    @property
+    def user(self) -> User | None:
+        """Who the newest instance is, or was to be; None when it did not come to that."""
+        return given(self._launch.identity) if self._launch is not None else None
 
     def take_over(self, member: Member) -> None:
         """Use a changed definition from the next start on."""

@@ -21,6 +21,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from initsup.core.facts import User
 from initsup.node.accounts import find
 from initsup.node.failures import CannotCreate
 from initsup.node.go_text import quote
@@ -87,6 +88,17 @@ def resolve(
         no_new_privs=own.allow_privilege_escalation is False,
     )
     return None if identity == Identity() else identity
+
+
+def given(identity: Identity | None) -> User:
+    """The user that a process of `identity` is: initsup's own where nothing else is said."""
+    asked = identity or Identity()
+    groups = os.getgroups() if asked.groups is None else asked.groups
+    return User(
+        uid=os.geteuid() if asked.uid is None else asked.uid,
+        gid=os.getegid() if asked.gid is None else asked.gid,
+        groups=tuple(sorted(groups)),
+    )
 
 
 def can_be_others() -> bool:

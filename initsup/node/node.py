@@ -30,6 +30,7 @@ from initsup.core.events import (
     VolumeFailed,
     VolumesReady,
 )
+from initsup.core.facts import User
 from initsup.core.plan import Plan
 from initsup.core.shutdown import SIGKILL
 from initsup.errors import InitsupError, InvalidManifest
@@ -490,11 +491,11 @@ class HostNode:
         except CannotCreate as problem:
             return _not_started(action, problem.reason, problem.message)
         except SpawnError as problem:
-            return _not_started(action, "RunContainerError", problem.message)
+            return _not_started(action, "RunContainerError", problem.message, box.user)
         except OSError as problem:
             return _not_started(action, "CreateContainerError", str(problem))
         self._instances[name] = Instance(box, attempt, process)
-        return Started(at=_now(), container=name, attempt=attempt, pid=process.pid)
+        return Started(at=_now(), container=name, attempt=attempt, pid=process.pid, user=box.user)
 
     def _dies(self, name: str, attempt: int) -> OnExit:
         return lambda code: self._died(name, attempt, code)
@@ -620,8 +621,10 @@ def _failed(problem: CannotMount) -> VolumeFailed:
     return VolumeFailed(at=_now(), volume=problem.volume, message=problem.message, others=problem.others)
 
 
-def _not_started(action: Start, reason: Any, message: str) -> StartFailed:
-    return StartFailed(at=_now(), container=action.container, attempt=action.attempt, reason=reason, message=message)
+def _not_started(action: Start, reason: Any, message: str, user: User | None = None) -> StartFailed:
+    return StartFailed(
+        at=_now(), container=action.container, attempt=action.attempt, reason=reason, message=message, user=user
+    )
 
 
 def _now() -> float:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from initsup.core.actions import Finish, Refuse, Remove, RestartAll, Stop
 from initsup.core.apply import begin
 from initsup.core.columns import summary
 from initsup.core.decide import DEADLINE_MESSAGE
 from initsup.core.events import Began, Changed, Evicted, Lost, Redefined, RestartAsked, StopAsked
+from initsup.core.facts import User
 from initsup.core.phase import LOST_MESSAGE
 from initsup.core.plan import Plan
 from initsup.core.plan import plan as index
@@ -18,7 +20,7 @@ from initsup.core.report import Where, as_pod, exit_code, report
 from initsup.spec.base import to_dict
 from initsup.spec.manifest import Manifest
 from initsup.spec.pod import ObjectMeta, Pod, ResourceRequirements
-from initsup.spec.status import ContainerStateTerminated, ContainerStatus, PodStatus
+from initsup.spec.status import ContainerStateTerminated, ContainerStatus, ContainerUser, LinuxContainerUser, PodStatus
 from initsup.spec.volume import VolumeMount
 from tests.build import (
     container,
@@ -849,6 +851,51 @@ def test_one_condition_has_no_generation() -> None:
     generations = {one.type: one.observed_generation for one in shown(ALL, CHANGED).conditions}
     assert generations.pop("AllContainersRestarting") == 0
     assert set(generations.values()) == {2}
+
+
+ROOT, OTHER = User(uid=0, gid=0, groups=(0,)), User(uid=1000, gid=3000, groups=(3000, 4000))
+
+
+def up_as(user: User | None, at: float = 0.0, attempt: int = 0) -> tuple[Any, ...]:
+    """An instance was started, as this user."""
+    began, started = up(at=at, attempt=attempt)
+    return began, replace(started, user=user)
+
+
+def unstartable_as(user: User, at: float, attempt: int, **fields: str) -> tuple[Any, ...]:
+    """An instance could not be started, which would have been this user's."""
+    began, failed = unstartable(at=at, attempt=attempt, **fields)
+    return began, replace(failed, user=user)
+
+
+@pytest.mark.parametrize(
+    ("plan", "happened", "user"),
+    [
+        pytest.param(ONE, [], None, id="never started"),
+        pytest.param(ONE, [up_as(ROOT)], ROOT, id="runs"),
+        pytest.param(ONE, [up_as(OTHER)], OTHER, id="runs as another"),
+        pytest.param(ONE, [up_as(None)], None, id="nobody has said as whom"),
+        pytest.param(ONE, [up_as(OTHER), died(at=1)], OTHER, id="has ended"),
+        pytest.param(ONE, [up_as(OTHER), died(at=1, code=1), refused("a", 1.5)], OTHER, id="waits for its back-off"),
+        pytest.param(ONE, [up_as(OTHER), died(at=1), up_as(ROOT, 2, 1)], ROOT, id="runs again, as another"),
+        pytest.param(ONE, [up_as(OTHER), died(at=1), up_as(ROOT, 2, 1)[0]], OTHER, id="is about to run as another"),
+        pytest.param(ONE, [unstartable_as(ROOT, 0, 0)], ROOT, id="could not be run"),
+        pytest.param(ONE, [up_as(OTHER), died(at=1), unstartable_as(ROOT, 2, 1)], ROOT, id="could not be run again"),
+        pytest.param(
+            ONE,
+            [up_as(OTHER), died(at=1), unstartable_as(ROOT, 2, 1, reason="CreateContainerError")],
+            OTHER,
+            id="could not be created again",
+        ),
+        pytest.param(HOOKED, [up_as(ROOT)], None, id="its postStart hook is not through"),
+        pytest.param(
+            ALL, [ran("i"), up_as(ROOT, 1), died(at=2, code=42), *REMOVED[2:]], None, id="was removed to start again"
+        ),
+    ],
+)
+def test_the_user_of_a_container(plan: Plan, happened: Happened, user: User | None) -> None:
+    linux = LinuxContainerUser(uid=user.uid, gid=user.gid, supplemental_groups=user.groups) if user else None
+    assert of(plan, *happened).user == (ContainerUser(linux=linux) if linux else None)
 
 
 # -- the rest ---------------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ HOOK_FAILED = (
     'message: "hook says\\n"'
 )
 RUNS_AS_ROOT = 'container has runAsNonRoot and image will run as root (pod: "{}_default(POD-UID)", container: main)'
-RUNNING = (("running", ()), (), 0, "ready started")
+RUNNING = (("running", ()), (), 0, "ready started", (0, 0))
 READY = ("True", "", "")
 
 

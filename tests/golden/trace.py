@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from initsup.core.narrate import Notice
+from initsup.core.restart import REMOVED
 from initsup.spec.base import to_dict
 from tests.golden.plays import Play
 from tests.sim import Shown
@@ -97,7 +98,18 @@ def sequences(statuses: list[tuple[float, dict[str, Any]]]) -> dict[str, list[tu
 def state_of(one: dict[str, Any]) -> tuple[Any, ...]:
     """All that the status of a container says, but for times."""
     flags = f"{'ready ' if one['ready'] else ''}{'started' if one.get('started') else ''}".strip()
-    return told(one.get("state", {})), told(one.get("lastState", {})), one["restartCount"], flags
+    return told(one.get("state", {})), told(one.get("lastState", {})), one["restartCount"], flags, user_of(one)
+
+
+def user_of(one: dict[str, Any]) -> Any:
+    """Who a container runs as, but for groups, as those of root are a matter of the place; None: nobody.
+
+    Of one that has ended by itself and is removed kubelet knows it for as long as that takes.
+    """
+    if one["state"].get("waiting", {}).get("reason") == REMOVED:
+        return None
+    user = one.get("user", {}).get("linux")
+    return user and (user["uid"], user["gid"])
 
 
 def told(state: dict[str, Any]) -> Any:

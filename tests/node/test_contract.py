@@ -24,6 +24,7 @@ from initsup.core.events import (
     StartFailed,
     VolumesReady,
 )
+from initsup.core.facts import User
 from initsup.core.plan import plan
 from initsup.engine import Node
 from initsup.spec.manifest import Manifest
@@ -117,6 +118,14 @@ async def test_a_start_closes_with_started_and_the_exit_follows_with_its_code(no
     died = await until(node, Died)
     assert (died.container, died.attempt, died.code) == ("three", 7, 3)
     assert died.at >= started.at
+
+
+async def test_a_start_says_as_whom(node: Node) -> None:
+    own = User(uid=os.geteuid(), gid=os.getegid(), groups=tuple(sorted(os.getgroups())))
+    assert start(node, "stays").user == own
+    failed = node.do(Start(container="missing", attempt=0))
+    assert isinstance(failed, StartFailed)
+    assert failed.user == own
 
 
 async def test_a_program_that_is_missing_closes_with_start_failed(node: Node) -> None:

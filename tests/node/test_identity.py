@@ -10,8 +10,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from initsup.core.facts import User
 from initsup.node.failures import CannotCreate, SpawnError
-from initsup.node.identity import CAPABILITIES, Identity, resolve
+from initsup.node.identity import CAPABILITIES, Identity, given, resolve
 from initsup.spec.pod import Container, PodSpec
 from tests.node.launching import needs_root, output_of, result_of, sh
 
@@ -184,6 +185,20 @@ class TestRealProcess:
             "\t".join(["2002"] * 4),
             "2002 3003",
         ]
+
+    @pytest.mark.parametrize(
+        "identity",
+        [
+            pytest.param(None, id="initsup's own"),
+            pytest.param(Identity(no_new_privs=True), id="initsup's own, with less"),
+            pytest.param(Identity(groups=(4004, 5)), id="other groups"),
+            pytest.param(ids(1001, 2002, 4004, 5), id="another"),
+        ],
+    )
+    def test_who_it_is_said_to_be(self, identity: Identity | None) -> None:
+        uid, gid, groups = status(identity, "Uid", "Gid", "Groups")
+        numbers = tuple(map(int, groups.split()))
+        assert given(identity) == User(uid=int(uid.split()[0]), gid=int(gid.split()[0]), groups=numbers)
 
     def test_other_users_have_no_capabilities(self) -> None:
         assert [int(one, 16) for one in status(ids(1001, 0), "CapEff", "CapPrm", "CapInh", "CapAmb")] == [0, 0, 0, 0]
