@@ -79,7 +79,7 @@ def spawn(story: Story, verb: str, *words: str, **options: Any) -> subprocess.Po
 
 
 def test_every_line_of_a_chatty_container_comes_once_and_in_order(start: Callable[..., Story]) -> None:
-    count = 100_000
+    count = 50_000
     script = f"""
         i=0
         while [ $i -lt {count} ]; do
