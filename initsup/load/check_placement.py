@@ -49,15 +49,22 @@ def check_affinity(find: Findings, given: dict[str, Any]) -> None:
 
 def check_spreading(find: Findings, given: Sequence[dict[str, Any]]) -> None:
     """How the pod and its like are spread."""
-    pairs = [(one.get("topologyKey", ""), one.get("whenUnsatisfiable", "")) for one in given]
+    constraints: dict[str, TopologySpreadConstraint] = {}
     for index, body in enumerate(given):
         path = f"spec.topologySpreadConstraints[{index}]"
         constraint = _typed(find, path, body, TopologySpreadConstraint)
-        if constraint is None:
-            continue
-        _check_spread(find, path, constraint)
-        if pairs[index] in pairs[index + 1 :]:
-            find.duplicate(f"{path}.{{topologyKey, whenUnsatisfiable}}", "{{{}, {}}}".format(*pairs[index]))
+        if constraint is not None:
+            constraints[path] = constraint
+    last = {_pair(one): path for path, one in constraints.items()}
+    for path, one in constraints.items():
+        _check_spread(find, path, one)
+        if path != last[_pair(one)]:
+            find.duplicate(f"{path}.{{topologyKey, whenUnsatisfiable}}", "{{{}, {}}}".format(*_pair(one)))
+
+
+def _pair(constraint: TopologySpreadConstraint) -> tuple[str, str]:
+    """What no two of them may have in common."""
+    return constraint.topology_key, constraint.when_unsatisfiable
 
 
 def _typed(find: Findings, path: str, given: dict[str, Any], kind: type[T]) -> T | None:
