@@ -20,11 +20,12 @@ FOR_ALL = ("/tmp", "/dev/shm", "/var/tmp")
 def places() -> list[str]:
     """Where state directories may lie unless `--state-dir` says otherwise: `run` takes the first that it can use.
 
-    The directories for everybody come last, and what somebody else has made there is not used.
+    The directories for everybody come last, and what somebody else has made there is not used. All are absolute: a
+    relative XDG_RUNTIME_DIR does not count (XDG Base Directory Specification).
     """
     user = os.geteuid()
-    runtime = os.environ.get("XDG_RUNTIME_DIR")
-    own = ["/run/initsup"] if user == 0 else [os.path.join(runtime, "initsup")] if runtime else []
+    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+    own = ["/run/initsup"] if user == 0 else [os.path.join(runtime, "initsup")] if runtime.startswith("/") else []
     return own + [place for place in (f"{of_all}/initsup-{user}" for of_all in FOR_ALL) if not _is_foreign(place)]
 
 

@@ -151,6 +151,15 @@ def test_state_goes_to_the_next_place_where_the_first_cannot_be_made(
     place.close()
 
 
+@pytest.mark.parametrize("runtime", ["here", "./here", ""])
+def test_a_place_that_is_relative_is_none(monkeypatch: pytest.MonkeyPatch, runtime: str) -> None:
+    from initsup.api.files import places
+
+    monkeypatch.setattr("os.geteuid", lambda: 4711)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", runtime)
+    assert [place for place in places() if not os.path.isabs(place)] == []
+
+
 def test_a_place_that_cannot_be_made_is_named(home: Path) -> None:
     (home / "pod.toml").write_text(says("true"))
     done = cli("run", str(home / "pod.toml"), "--state-dir", "/proc/here")
