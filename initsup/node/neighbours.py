@@ -54,6 +54,8 @@ def _states(target: str) -> Iterator[str]:
 def _is_held(volumes: str) -> bool:
     try:
         fd = os.open(volumes, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except PermissionError:  # another user's: it cannot be told
+        return True
     except OSError:
         return False
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from initsup.node import neighbours, termination
 from initsup.node.failures import CannotCreate
 from initsup.spec.pod import Container
 from initsup.spec.volume import HostPathVolumeSource, Volume
-from tests.node.world import World, empty_dir, manifest, mount, need_mounts, need_root
+from tests.node.world import World, as_user, empty_dir, manifest, mount, need_mounts, need_root, say
 
 pytestmark = pytest.mark.real
 
@@ -198,3 +199,14 @@ def test_the_owner_of_a_link_is_found_wherever_its_state_directory_is(tmp_path: 
     finally:
         os.close(held)
     assert neighbours.owner(str(link)) == ""
+
+
+def test_a_link_of_another_user_is_taken_for_one_in_use() -> None:
+    """Whether it is cannot be told: nobody else can open the directory that it leads to."""
+    need_root()
+    with tempfile.TemporaryDirectory() as place:
+        os.chmod(place, 0o755)
+        os.makedirs(f"{place}/state/volumes", mode=0o711)
+        os.symlink(f"{place}/state/volumes/v", f"{place}/link")
+        assert as_user(1000, lambda: say(neighbours.owner(f"{place}/link"))) == f"{place}/state\n"
+        assert neighbours.owner(f"{place}/link") == ""
