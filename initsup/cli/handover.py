@@ -24,7 +24,7 @@ from initsup.node.node import HostNode, KeptNode
 if TYPE_CHECKING:
     import anyio
 
-    from initsup.node.box import Process
+    from initsup.node.processes import Process
 
 FORM = 1
 """Counts the changes of what is handed over that an older or newer program could not read."""

@@ -1,14 +1,13 @@
-"""A box: all that one container finds when it is started, and everything that was ever started in it.
+"""A box: all that one container finds when it is started.
 
-`Boxes` makes them for a pod: volumes, views, log pipes, process trees. A box starts the container's main process, and
-beside it what probes, hooks and `exec` run.
+`Boxes` makes them for a pod: volumes, views, log pipes. A box starts the container's main process, and beside it what
+probes, hooks and `exec` run.
 """
 
 from __future__ import annotations
 
 import errno
 import fcntl
-import itertools
 import os
 import resource
 from collections.abc import Callable, Mapping
@@ -42,11 +41,12 @@ from initsup.node.limits import (
 from initsup.node.logs import Pump
 from initsup.node.machine import Machine
 from initsup.node.mounts import KeptMounts, Mounts, View
+from initsup.node.processes import KeptProcess, OnExit, Process, Processes
 from initsup.node.promises import broken, missing, reduced
 from initsup.node.reaper import Reaper
 from initsup.node.space import Way
-from initsup.node.spawn import Launch, spawn
-from initsup.node.tree import Forest, KeptForest, Tree
+from initsup.node.spawn import Launch
+from initsup.node.tree import KeptForest
 from initsup.node.volumes import KeptVolumes, Volumes
 from initsup.spec.manifest import Manifest
 from initsup.spec.pod import Container, EphemeralContainer
@@ -56,21 +56,10 @@ if TYPE_CHECKING:
     from initsup.core.report import Where
     from initsup.node.attempt import Target
 
-OnExit = Callable[[int], None]
-
 _FDS_EACH = 4
 _FDS_MORE = 256
 _FDS_SPARE = 24
 """Descriptors that initsup keeps for itself: nothing is started with the last ones."""
-
-
-class KeptProcess(msgspec.Struct, frozen=True):
-    """A process as it is handed over; its tree has the same place in `KeptForest`. `doomed`: it is being killed."""
-
-    number: int
-    pid: int
-    code: int | None
-    doomed: bool
 
 
 class KeptBox(msgspec.Struct, frozen=True):
@@ -96,56 +85,6 @@ class KeptBoxes(msgspec.Struct, frozen=True):
     volumes: KeptVolumes
     mounts: KeptMounts
     cgroups: KeptCgroups | None
-
-
-class Process:
-    """Something that was started in a box. `on_exit` gets the exit code when it and all it has left are gone.
-
-    `code` is its exit code, if it has ended already and only others of its tree live.
-    """
-
-    def __init__(self, boxes: Boxes, tree: Tree, pid: int, on_exit: OnExit, code: int | None = None) -> None:
-        self.pid = pid
-        self.tree = tree
-        self._boxes = boxes
-        self._on_exit: OnExit | None = on_exit
-        self._code = code
-        self.number = boxes.enter(self)
-        tree.join(pid)
-        if code is None:
-            boxes.reaper.watch(pid, self._exited)
-
-    def handed_over(self, doomed: bool) -> KeptProcess:
-        """What a successor needs to know."""
-        return KeptProcess(number=self.number, pid=self.pid, code=self._code, doomed=doomed)
-
-    def signal(self, number: int) -> None:
-        """Send a signal to the process itself. One that has ended gets none."""
-        if self._code is None:
-            try:
-                os.kill(self.pid, number)
-            except OSError:
-                return  # it has become another user's
-
-    def kill(self) -> None:
-        """SIGKILL to the process and all it ever started."""
-        self._boxes.doom(self)
-
-    def _exited(self, code: int, _signal: int) -> None:
-        self._code = code
-        self._boxes.expect_end(self)
-
-    def is_over(self, *, nothing_left: bool) -> bool:
-        """Whether all is over, which is told once. `nothing_left`: of its tree."""
-        if self._on_exit is None:
-            return True
-        if not nothing_left or self._code is None:
-            return False
-        self.tree.close()
-        self._boxes.processes.pop(self.number)
-        on_exit, self._on_exit = self._on_exit, None
-        on_exit(self._code)
-        return True
 
 
 class Box:
@@ -317,28 +256,21 @@ class Box:
     def _spawn(
         self, fds: tuple[int, ...], argv: tuple[str, ...], on_exit: OnExit, *, terminal: bool = False
     ) -> Process:
-        if self._launch is None:
-            raise SpawnError("exec", 0, "the container has never been started")
-        tree = self._boxes.forest.plant()
         launch = self._launch
+        if launch is None:
+            raise SpawnError("exec", 0, "the container has never been started")
         if launch.own_processes and self.main:
             launch = replace(launch, own_processes=False, beside=self.main)
         launch = replace(
             launch,
             argv=argv,
-            env={**({"TERM": "xterm"} if terminal else {}), **launch.env, **tree.env},
+            env={"TERM": "xterm", **launch.env} if terminal else launch.env,
             stdin=fds[0],
             stdout=fds[1],
             stderr=fds[2],
-            mark=tree.mark,
             terminal=terminal,
         )
-        try:
-            pid = spawn(launch)
-        except SpawnError:
-            tree.close()
-            raise
-        return Process(self._boxes, tree, pid, on_exit)
+        return self._boxes.processes.start(launch, on_exit)
 
 
 class BoxRunner:
@@ -361,10 +293,9 @@ class Boxes:
     def __init__(
         self, plan: Plan, state_dir: str, reaper: Reaper, pump: Pump, say: Callable[[str], None] = lambda _: None
     ) -> None:
-        _become_reaper()
         _raise_descriptor_limit(len(plan.members) * _FDS_EACH + _FDS_MORE)
         plan = self.plan = _feasible(plan)
-        self.reaper = reaper
+        self.processes = Processes(reaper)
         self.pump = pump
         self.cwd = _directory()
         self.null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
@@ -373,39 +304,22 @@ class Boxes:
         self.volumes = Volumes(plan.asked, state_dir, self.context, self.images.mapping)
         self.mounts = Mounts(plan.asked, self.volumes, state_dir, self.images.mapping, say)
         self.qos = qos_class(plan.pod.spec)
-        self.forest = Forest(reaper)
         self._boxes = {name: Box(self, member) for name, member in plan.members.items()}
-        self.processes: dict[int, Process] = {}
-        """All that were started and are not over, by number."""
-        self._numbers = itertools.count()
-        self._doomed: list[Process] = []
         self._cgroups: Cgroups | None = None
 
     def run_own(self, argv: tuple[str, ...], env: dict[str, str], fds: tuple[int, ...], on_exit: OnExit) -> Process:
         """Run something of initsup's own, as initsup itself is. Raises SpawnError."""
-        tree = self.forest.plant()
-        launch = Launch(argv=argv, env=env | tree.env, stdin=fds[0], stdout=fds[1], stderr=fds[2], cwd=self.cwd)
-        try:
-            pid = spawn(replace(launch, mark=tree.mark))
-        except SpawnError:
-            tree.close()
-            raise
-        return Process(self, tree, pid, on_exit)
-
-    def enter(self, process: Process) -> int:
-        """Know a process that was started; its number."""
-        number = next(self._numbers)
-        self.processes[number] = process
-        return number
+        launch = Launch(argv=argv, env=env, stdin=fds[0], stdout=fds[1], stderr=fds[2], cwd=self.cwd)
+        return self.processes.start(launch, on_exit)
 
     def handed_over(self, parcel: Parcel) -> KeptBoxes:
         """What a successor needs to know."""
-        processes = list(self.processes.values())
+        processes, forest = self.processes.handed_over()
         return KeptBoxes(
             cwd=self.cwd,
             boxes={name: box.handed_over(parcel) for name, box in self._boxes.items()},
-            processes=tuple(process.handed_over(process in self._doomed) for process in processes),
-            forest=self.forest.handed_over([process.tree for process in processes]),
+            processes=processes,
+            forest=forest,
             images=self.images.handed_over(),
             volumes=self.volumes.handed_over(parcel),
             mounts=self.mounts.handed_over(parcel),
@@ -421,10 +335,7 @@ class Boxes:
         if kept.cgroups is not None:
             self._cgroups = Cgroups(*self._cgroup_of_pod(), hierarchies=[])
             self._cgroups.resume(kept.cgroups)
-        found = {}
-        for one, tree in zip(kept.processes, self.forest.resume(kept.forest), strict=True):
-            on_exit = on_exits.get(one.number, _nobody_waits)
-            found[one.number] = Process(self, tree, one.pid, on_exit, one.code)
+        found = self.processes.resume(kept.processes, kept.forest, on_exits)
         for name, box in kept.boxes.items():
             self._boxes[name].resume(box)
         return found
@@ -522,28 +433,6 @@ class Boxes:
 
         return Where(ips=self.context.machine.ips, qos_class=self.qos)
 
-    def doom(self, process: Process) -> None:
-        """Kill all of a process's tree, now and after every `sweep` until nothing is left."""
-        is_known = process.number in self.processes and process not in self._doomed
-        if is_known and not process.is_over(nothing_left=process.tree.kill()):
-            self._doomed.append(process)
-
-    def expect_end(self, process: Process) -> None:
-        """The process itself has ended: the next `sweep` kills what it has left."""
-        if process not in self._doomed:
-            self._doomed.append(process)
-
-    def sweep(self) -> None:
-        """To be called when children have been reaped. A thousand ends at once are one look at who is left."""
-        if self._doomed:
-            doomed, self._doomed = self._doomed, []
-            left = set(self.forest.kill([process.tree for process in doomed]))
-            self._doomed += [one for one in doomed if not one.is_over(nothing_left=one.tree not in left)]
-
-    def end_strays(self) -> bool:
-        """Kill what got away from its container; whether nothing is left. If not, again after children were reaped."""
-        return self.forest.kill_strays()
-
     def close(self) -> list[str]:
         """Take everything away; what could not be, a line each."""
         if self._cgroups is not None:
@@ -562,17 +451,6 @@ def _feasible(asked: Plan) -> Plan:
     """What is left of a plan when promises that cannot be kept do not count."""
     manifest = reduced(asked.asked)
     return asked if manifest is asked.asked else plan(manifest)
-
-
-def _nobody_waits(code: int) -> None:
-    """The end of what was started for a client or a probe that is no more."""
-
-
-def _become_reaper() -> None:
-    if os.getpid() != 1:
-        from initsup.node.syscalls import become_subreaper
-
-        become_subreaper()
 
 
 def _directory() -> str:

@@ -34,12 +34,13 @@ from initsup.core.facts import User
 from initsup.core.plan import Plan
 from initsup.core.shutdown import SIGKILL
 from initsup.errors import InitsupError, InvalidManifest
-from initsup.node.box import Box, Boxes, KeptBoxes, OnExit
+from initsup.node.box import Box, Boxes, KeptBoxes
 from initsup.node.console import Console, Form, KeptConsole
 from initsup.node.failures import CannotCreate, CannotMount, SpawnError
 from initsup.node.handover import Parcel
 from initsup.node.logs import KeptOutput, Pump
 from initsup.node.place import HANGUP, STOPS, Signals
+from initsup.node.processes import OnExit
 from initsup.node.quota import Quota
 from initsup.node.reaper import Reaper
 from initsup.node.token import Renewal
@@ -50,8 +51,8 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
     from initsup.core.report import Where
-    from initsup.node.box import Process
     from initsup.node.exec_attempt import Runner
+    from initsup.node.processes import Process
 
 HOOK_CUT_OFF = (False, "the container has ended")
 LONGEST_WAIT = 86400.0
@@ -375,7 +376,7 @@ class HostNode:
         for _ in range(STRAY_ROUNDS):
             self._signals.take()
             self._reap()
-            if self._boxes.end_strays():
+            if self._boxes.processes.end_strays():
                 return
             select.select([self._signals.fileno()], [], [], STRAY_PATIENCE)
 
@@ -446,7 +447,7 @@ class HostNode:
         self._signals.resume(kept.signals)
         for process in kept.boxes.processes:
             if process.doomed or process.number not in on_exits:  # nobody waits for it any longer
-                self._boxes.doom(processes[process.number])
+                processes[process.number].kill()
         for action in kept.under_way:
             event = self.do(action)
             if event is not None:
@@ -595,7 +596,7 @@ class HostNode:
 
     def _reap(self) -> None:
         if self._reaper.reap():
-            self._boxes.sweep()
+            self._boxes.processes.sweep()
 
     def _on_signal(self, number: int) -> None:
         import signal

@@ -33,7 +33,7 @@ from initsup.engine import KeptEngine
 from initsup.errors import InitsupError
 from initsup.journal import Kept, KeptNotices
 from initsup.node.binds import Bind
-from initsup.node.box import KeptBox, KeptBoxes, KeptProcess
+from initsup.node.box import KeptBox, KeptBoxes
 from initsup.node.console import KeptConsole
 from initsup.node.empty_dir import Medium
 from initsup.node.hierarchies import Hierarchy
@@ -47,6 +47,7 @@ from initsup.node.mounts import KeptMounts, View, _Made
 from initsup.node.namespaces import Namespaces
 from initsup.node.node import KeptInstance, KeptNode
 from initsup.node.outlet import KeptOutlet
+from initsup.node.processes import KeptProcess
 from initsup.node.space import KeptSpace
 from initsup.node.spawn import Launch
 from initsup.node.token import Token
