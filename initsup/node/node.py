@@ -34,7 +34,8 @@ from initsup.core.facts import User
 from initsup.core.plan import Plan
 from initsup.core.shutdown import SIGKILL
 from initsup.errors import InitsupError, InvalidManifest
-from initsup.node.box import Box, Boxes, KeptBoxes
+from initsup.node.box import Box
+from initsup.node.boxes import Boxes, KeptBoxes
 from initsup.node.console import Console, Form, KeptConsole
 from initsup.node.failures import CannotCreate, CannotMount, SpawnError
 from initsup.node.handover import Parcel

@@ -33,7 +33,8 @@ from initsup.engine import KeptEngine
 from initsup.errors import InitsupError
 from initsup.journal import Kept, KeptNotices
 from initsup.node.binds import Bind
-from initsup.node.box import KeptBox, KeptBoxes
+from initsup.node.box import KeptBox
+from initsup.node.boxes import KeptBoxes
 from initsup.node.console import KeptConsole
 from initsup.node.empty_dir import Medium
 from initsup.node.hierarchies import Hierarchy
