@@ -140,13 +140,13 @@ class Succession:
     async def _wait_for_hooks(self) -> str:
         import anyio
 
-        hooks = self._node.hooks()
+        hooks = self._node.attempts.hooks()
         if hooks:
             self._node.console.say(f"before the program is replaced: waiting for {', '.join(hooks)}")
         with anyio.move_on_after(PATIENCE):
             while hooks:
                 await self._engine.change()
-                hooks = self._node.hooks()
+                hooks = self._node.attempts.hooks()
         return f"{', '.join(hooks)} still ran after {PATIENCE:g}s" if hooks else ""
 
     def _replace(self) -> str:

@@ -52,6 +52,7 @@ class Box:
     def __init__(self, boxes: Boxes, member: Member) -> None:
         self.name = member.name
         self.spec = member.spec
+        self.probes = member.probes
         self._boxes = boxes
         self.input = -1
         """Where to write what the container reads (`stdin`), or its terminal (`tty`); -1: it reads nothing."""
@@ -97,6 +98,7 @@ class Box:
     def take_over(self, member: Member) -> None:
         """Use a changed definition from the next start on."""
         self.spec = member.spec
+        self.probes = member.probes
 
     def start(self, attempt: int, on_exit: OnExit) -> Process:
         """Start the main process of an instance. Raises CannotCreate, SpawnError, OSError; it leaves nothing then."""
@@ -230,6 +232,24 @@ class Box:
             terminal=terminal,
         )
         return self._boxes.processes.start(launch, on_exit)
+
+
+class Instance:
+    """The running instance of a container."""
+
+    __slots__ = ("attempt", "box", "process")
+
+    def __init__(self, box: Box, attempt: int, process: Process) -> None:
+        self.box = box
+        self.attempt = attempt
+        self.process = process
+
+
+class KeptInstance(msgspec.Struct, frozen=True):
+    """An instance as it is handed over; `process` is the number of its main process."""
+
+    attempt: int
+    process: int
 
 
 class BoxRunner:

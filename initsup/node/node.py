@@ -10,7 +10,7 @@ import os
 import select
 import sys
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
@@ -20,9 +20,7 @@ from initsup.core.events import (
     Died,
     Event,
     Evicted,
-    Hooked,
     Looked,
-    Probed,
     Signalled,
     Started,
     StartFailed,
@@ -34,7 +32,8 @@ from initsup.core.facts import User
 from initsup.core.plan import Plan
 from initsup.core.shutdown import SIGKILL
 from initsup.errors import InitsupError, InvalidManifest
-from initsup.node.box import Box
+from initsup.node.attempts import Attempts, Work
+from initsup.node.box import Instance, KeptInstance
 from initsup.node.boxes import Boxes, KeptBoxes
 from initsup.node.console import Console, Form, KeptConsole
 from initsup.node.failures import CannotCreate, CannotMount, SpawnError
@@ -48,14 +47,11 @@ from initsup.node.token import Renewal
 from initsup.spec.pod import EphemeralContainer
 
 if TYPE_CHECKING:
-    import anyio
     from anyio.abc import TaskGroup
 
     from initsup.core.report import Where
-    from initsup.node.exec_attempt import Runner
     from initsup.node.processes import Process
 
-HOOK_CUT_OFF = (False, "the container has ended")
 LONGEST_WAIT = 86400.0
 """Seconds after which the loop looks up even if nothing has happened; epoll itself cannot wait for a month."""
 STRAY_ROUNDS = 40
@@ -64,27 +60,6 @@ STRAY_PATIENCE = 0.05
 
 _VOLUME = "volume"
 """How the troubles of volumes begin; no container has a name with a space."""
-
-Attempt = Callable[[], Coroutine[Any, Any, None]]
-
-
-class Instance:
-    """The running instance of a container, and the attempts (probes, hooks) that end with it."""
-
-    __slots__ = ("attempt", "box", "process", "scopes")
-
-    def __init__(self, box: Box, attempt: int, process: Process) -> None:
-        self.box = box
-        self.attempt = attempt
-        self.process = process
-        self.scopes: set[anyio.CancelScope] = set()
-
-
-class KeptInstance(msgspec.Struct, frozen=True):
-    """An instance as it is handed over; `process` is the number of its main process."""
-
-    attempt: int
-    process: int
 
 
 class KeptNode(msgspec.Struct, frozen=True):
@@ -173,14 +148,15 @@ class HostNode:
         )
         self._boxes = Boxes(plan, state_dir, self._reaper, self._pump, self.console.say)
         self._instances: dict[str, Instance] = {}
+        self.attempts = Attempts(self.begin, self._running, self.post)
         self._events: list[Event] = []
         self._tasks: TaskGroup | None = None
-        self._early: list[Attempt] = []
+        self._early: list[Work] = []
         self._watched: dict[int, Callable[[], None]] = {}
         self._ready: list[tuple[int, int]] = []
         self.wants_loop = False
         self._stops = 0
-        self._under_way: list[Probe | Hook | Prepare | Start] = []
+        self._waiting: list[Prepare | Start] = []
         self._commands: dict[int, tuple[Process, _Ending]] = {}
         if kept is None:
             self._check_promises()
@@ -195,15 +171,23 @@ class HostNode:
 
     @property
     def tasks(self) -> TaskGroup | None:
-        """Where attempts run. Those asked for before there is one wait for it."""
+        """Where coroutines run. Those begun before there is one wait for it."""
         return self._tasks
 
     @tasks.setter
     def tasks(self, tasks: TaskGroup | None) -> None:
         self._tasks = tasks
         early, self._early = self._early, []
-        for attempt in early:
-            self.begin(attempt)
+        for work in early:
+            self.begin(work)
+
+    def begin(self, work: Work) -> None:
+        """Run a coroutine, as soon as there is an event loop."""
+        if self._tasks is None:
+            self._early.append(work)
+            self.wants_loop = True
+        else:
+            self._tasks.start_soon(work)
 
     def do(self, action: Action) -> Event | None:
         """Carry out an action. Attempts close later, by `collect`."""
@@ -214,12 +198,8 @@ class HostNode:
                 return self._start(action)
             case Signal():
                 return self._signal(action)
-            case Probe():
-                self._under_way.append(action)
-                self.begin(lambda: self._probe(action))
-            case Hook():
-                self._under_way.append(action)
-                self.begin(lambda: self._hook(action))
+            case Probe() | Hook():
+                self.attempts.start(action)
         return None
 
     def wait(self, patience: float | None) -> bool:
@@ -274,8 +254,8 @@ class HostNode:
         on_exit: Callable[[int], None],
     ) -> Process:
         """Run a command in a running container. Raises OSError when it cannot be started."""
-        instance = self._instances.get(container)
-        if instance is None or instance.attempt != attempt:
+        instance = self._running(container, attempt)
+        if instance is None:
             raise OSError(f"container {container} is not running")
         try:
             return instance.box.run(argv, fds, on_exit, tty=tty)
@@ -317,8 +297,8 @@ class HostNode:
 
     def attach(self, container: str, attempt: int, take: Callable[[str, bytes], None]) -> Joined:
         """Join the streams of a running container. Raises OSError when it is not running."""
-        instance = self._instances.get(container)
-        if instance is None or instance.attempt != attempt:
+        instance = self._running(container, attempt)
+        if instance is None:
             raise OSError(f"container {container} is not running")
         self.listen(container, take)
         return Joined(self, instance, take)
@@ -400,10 +380,6 @@ class HostNode:
 
     # -- replaced by another program ---------------------------------------------------------------------------------
 
-    def hooks(self) -> list[str]:
-        """The hooks that run: they must be neither cut short nor run twice, so they are not handed over."""
-        return [f"the {one.hook} hook of {one.container}" for one in self._under_way if isinstance(one, Hook)]
-
     def run_own(self, argv: tuple[str, ...], env: dict[str, str], fds: tuple[int, ...], on_exit: OnExit) -> Process:
         """Run something of initsup's own. Raises SpawnError."""
         return self._boxes.run_own(argv, env, fds, on_exit)
@@ -423,7 +399,7 @@ class HostNode:
         """
         return KeptNode(
             instances={n: KeptInstance(one.attempt, one.process.number) for n, one in self._instances.items()},
-            under_way=tuple(self._under_way),
+            under_way=(*self._waiting, *self.attempts.under_way),
             commands=commands,
             events=tuple(self._events),
             signals=self._signals.handed_over(),
@@ -459,13 +435,13 @@ class HostNode:
     def _prepare(self, action: Prepare) -> Event | None:
         """Make the volumes, when the images are there that they need."""
         if self._boxes.wait_for_images("", lambda: self._close(action, self._prepare_now())):
-            self._under_way.append(action)
+            self._waiting.append(action)
             return None
         return self._prepare_now()
 
     def _close(self, action: Prepare | Start, event: Event) -> None:
         """Tell how an action went that has waited for images."""
-        self._under_way.remove(action)
+        self._waiting.remove(action)
         self._events.append(event)
 
     def _prepare_now(self) -> Event:
@@ -478,7 +454,7 @@ class HostNode:
     def _start(self, action: Start) -> Event | None:
         """Start an instance, when its image is there."""
         if self._boxes.wait_for_images(action.container, lambda: self._close(action, self._start_now(action))):
-            self._under_way.append(action)
+            self._waiting.append(action)
             return None
         return self._start_now(action)
 
@@ -505,88 +481,24 @@ class HostNode:
     def _died(self, name: str, attempt: int, code: int) -> None:
         """The main process and all that it left are gone: its output is taken in, then its end is told."""
         instance = self._instances.pop(name)
-        for scope in instance.scopes:
-            scope.cancel()
         self._pump.finish(name)
         oom, message = instance.box.ended(attempt, code)
         self._events.append(Died(at=_now(), container=name, attempt=attempt, code=code, oom=oom, message=message))
-        for action in [one for one in self._under_way if isinstance(one, Hook)]:
-            if (action.container, action.attempt) == (name, attempt):  # told now: what follows may end the pod
-                self._hooked(action, HOOK_CUT_OFF)
+        self.attempts.cut_off(name, attempt)
+
+    def _running(self, container: str, attempt: int) -> Instance | None:
+        """An instance, as long as it lives."""
+        instance = self._instances.get(container)
+        return instance if instance is not None and instance.attempt == attempt else None
 
     def _signal(self, action: Signal) -> Event:
-        instance = self._instances.get(action.container)
-        if instance is not None and instance.attempt == action.attempt:
+        instance = self._running(action.container, action.attempt)
+        if instance is not None:
             if action.signal == SIGKILL:
                 instance.process.kill()
             else:
                 instance.process.signal(action.signal)
         return Signalled(at=_now(), container=action.container, attempt=action.attempt, signal=action.signal)
-
-    # -- probes and hooks -------------------------------------------------------------------------------------------
-
-    def begin(self, attempt: Attempt) -> None:
-        """Run a coroutine, as soon as there is an event loop."""
-        if self._tasks is None:
-            self._early.append(attempt)
-            self.wants_loop = True
-        else:
-            self._tasks.start_soon(attempt)
-
-    async def _probe(self, action: Probe) -> None:
-        from initsup.node.attempt import Outcome, probe
-
-        spec = dict(self._plan.members[action.container].probes)[action.probe]
-        outcome = await self._attempt(action, lambda box: probe(self._runner(box), box.target(), spec))
-        result = outcome if outcome is not None else Outcome("error", "the container has ended")
-        self._under_way.remove(action)
-        self.post(
-            Probed(
-                at=_now(),
-                container=action.container,
-                attempt=action.attempt,
-                probe=action.probe,
-                outcome=result.outcome,
-                output=result.output,
-            )
-        )
-
-    async def _hook(self, action: Hook) -> None:
-        from initsup.node.hook_attempt import hook
-
-        hooks = self._plan.members[action.container].spec.lifecycle
-        assert hooks is not None
-        handler = hooks.post_start if action.hook == "postStart" else hooks.pre_stop
-        assert handler is not None
-        outcome = await self._attempt(action, lambda box: hook(self._runner(box), box.target(), handler))
-        if action in self._under_way:
-            self._hooked(action, (outcome.ok, outcome.message) if outcome is not None else HOOK_CUT_OFF)
-
-    def _hooked(self, action: Hook, outcome: tuple[bool, str]) -> None:
-        self._under_way.remove(action)
-        ok, message = outcome
-        name, attempt = action.container, action.attempt
-        self.post(Hooked(at=_now(), container=name, attempt=attempt, hook=action.hook, ok=ok, message=message))
-
-    async def _attempt(self, action: Probe | Hook, begin: Callable[[Box], Coroutine[Any, Any, Any]]) -> Any:
-        """The outcome of an attempt; None when its container ended first."""
-        import anyio
-
-        instance = self._instances.get(action.container)
-        if instance is None or instance.attempt != action.attempt:
-            return None
-        with anyio.CancelScope() as scope:
-            instance.scopes.add(scope)
-            try:
-                return await begin(instance.box)
-            finally:
-                instance.scopes.discard(scope)
-        return None
-
-    def _runner(self, box: Box) -> Runner:
-        from initsup.node.box import BoxRunner
-
-        return BoxRunner(box)
 
     # -- signals ----------------------------------------------------------------------------------------------------
 

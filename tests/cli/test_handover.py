@@ -33,7 +33,7 @@ from initsup.engine import KeptEngine
 from initsup.errors import InitsupError
 from initsup.journal import Kept, KeptNotices
 from initsup.node.binds import Bind
-from initsup.node.box import KeptBox
+from initsup.node.box import KeptBox, KeptInstance
 from initsup.node.boxes import KeptBoxes
 from initsup.node.console import KeptConsole
 from initsup.node.empty_dir import Medium
@@ -46,7 +46,7 @@ from initsup.node.logs import KeptOutput, KeptStream
 from initsup.node.mount_points import KeptPoints
 from initsup.node.mounts import KeptMounts, View, _Made
 from initsup.node.namespaces import Namespaces
-from initsup.node.node import KeptInstance, KeptNode
+from initsup.node.node import KeptNode
 from initsup.node.outlet import KeptOutlet
 from initsup.node.processes import KeptProcess
 from initsup.node.space import KeptSpace
