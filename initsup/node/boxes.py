@@ -11,8 +11,9 @@ import msgspec
 
 from initsup.core.plan import Plan, plan
 from initsup.core.qos import container_needs, pod_needs, qos_class
-from initsup.errors import Problem
+from initsup.errors import InitsupError, InvalidManifest
 from initsup.node.box import Box, KeptBox
+from initsup.node.failures import CannotMount
 from initsup.node.fields import Context
 from initsup.node.handover import Parcel
 from initsup.node.images import Images
@@ -80,6 +81,7 @@ class Boxes:
         self.qos = qos_class(plan.pod.spec)
         self._boxes = {name: Box(self, member) for name, member in plan.members.items()}
         self._cgroups: Cgroups | None = None
+        self._say = say
 
     def run_own(self, argv: tuple[str, ...], env: dict[str, str], fds: tuple[int, ...], on_exit: OnExit) -> Process:
         """Run something of initsup's own, as initsup itself is. Raises SpawnError."""
@@ -167,20 +169,27 @@ class Boxes:
         """An instance has ended."""
         self._pod_cgroups().discard(cgroup)
 
-    def broken_promises(self, asked: Manifest) -> list[Problem]:
-        """What a pod asks for and this place cannot give. Raises CannotMount when that cannot be told."""
-        return broken(asked, self._way_of_volumes)
+    def check_promises(self, asked: Manifest) -> None:
+        """Say what does not hold here; refuse what is promised and cannot be kept, unless that is accepted.
 
-    def missing(self) -> list[str]:
-        """What containers have to do without, a line each. Raises CannotMount when that cannot be told."""
-        return missing(self.plan.asked, self._way_of_volumes)
+        Raises InvalidManifest, or InitsupError when it cannot be told.
+        """
 
-    def _way_of_volumes(self) -> tuple[Way, str]:
-        return self.volumes.space.way, self.volumes.space.refusal
+        def way() -> tuple[Way, str]:
+            return self.volumes.space.way, self.volumes.space.refusal
 
-    def not_enforced(self) -> list[str]:
-        """Limits of the manifest that do not hold here, each with the reason."""
-        return unenforced(self.plan.asked, lambda: self._pod_cgroups().missing)
+        try:
+            lost = broken(asked, way)
+            lacking = missing(self.plan.asked, way)
+        except CannotMount as problem:
+            raise InitsupError(problem.message) from None
+        for line in (*unenforced(self.plan.asked, lambda: self._pod_cgroups().missing), *lacking):
+            self._say(line)
+        if asked.settings.best_effort:
+            for promise in lost:
+                self._say(f"not given here: {promise._replace(hint='')}")
+        elif lost:
+            raise InvalidManifest(lost)
 
     def _pod_cgroups(self) -> Cgroups:
         if self._cgroups is None:

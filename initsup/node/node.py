@@ -31,7 +31,7 @@ from initsup.core.events import (
 from initsup.core.facts import User
 from initsup.core.plan import Plan
 from initsup.core.shutdown import SIGKILL
-from initsup.errors import InitsupError, InvalidManifest
+from initsup.errors import InitsupError
 from initsup.node.attempts import Attempts, Work
 from initsup.node.box import Instance, KeptInstance
 from initsup.node.boxes import Boxes, KeptBoxes
@@ -129,7 +129,6 @@ class HostNode:
         """What to do for SIGHUP."""
         self.on_reexec: Callable[[], None] = lambda: None
         """What to do for SIGUSR2."""
-        self._plan = plan
         self._poll = select.epoll()
         self._signals = Signals()
         self._poll.register(self._signals.fileno(), select.EPOLLIN)
@@ -158,10 +157,14 @@ class HostNode:
         self._stops = 0
         self._waiting: list[Prepare | Start] = []
         self._commands: dict[int, tuple[Process, _Ending]] = {}
-        if kept is None:
-            self._check_promises()
-        else:
+        if kept is not None:
             self._resume(kept)
+            return
+        try:
+            self._boxes.check_promises(plan.asked)
+        except InitsupError:
+            self.close()
+            raise
 
     # -- Node -------------------------------------------------------------------------------------------------------
 
@@ -272,7 +275,6 @@ class HostNode:
 
     def take_over(self, plan: Plan) -> None:
         """Go on with a changed manifest."""
-        self._plan = plan
         self._mute(plan)
         self._update_volumes(lambda: self._boxes.take_over(plan))
 
@@ -360,23 +362,6 @@ class HostNode:
             if self._boxes.processes.end_strays():
                 return
             select.select([self._signals.fileno()], [], [], STRAY_PATIENCE)
-
-    def _check_promises(self) -> None:
-        """Say what does not hold here; refuse what is promised and cannot be kept, unless that is accepted."""
-        try:
-            broken = self._boxes.broken_promises(self._plan.asked)
-            missing = self._boxes.missing()
-        except CannotMount as problem:
-            self.close()
-            raise InitsupError(problem.message) from None
-        for line in (*self._boxes.not_enforced(), *missing):
-            self.console.say(line)
-        if self._plan.asked.settings.best_effort:
-            for promise in broken:
-                self.console.say(f"not given here: {promise._replace(hint='')}")
-        elif broken:
-            self.close()
-            raise InvalidManifest(broken)
 
     # -- replaced by another program ---------------------------------------------------------------------------------
 

@@ -24,14 +24,14 @@ OWN_EACH_TIME = {
     "api.server.Desk": "_door _engine _watches reexec",
     "api.door.Door": "_cluster _engine _loading _room _state_dir _tasks",
     "api.credential.Credential": "_context _server",
-    "node.node.HostNode": "_boxes _early _plan _poll _pump _reaper _ready _signals _tasks _watched attempts console "
+    "node.node.HostNode": "_boxes _early _poll _pump _reaper _ready _signals _tasks _watched attempts console "
     "on_dump on_reexec on_reload wants_loop",
     "node.box.Instance": "box",
     "node.attempts.Attempts": "_begin _post _running _scopes",
     "node.processes.Process": "_all _on_exit tree",
     "node.processes.Processes": "_forest _numbers reaper",
     "node.box.Box": "_boxes name probes spec",
-    "node.boxes.Boxes": "context images mounts null plan processes pump qos volumes",
+    "node.boxes.Boxes": "_say context images mounts null plan processes pump qos volumes",
     "node.tree.Tree": "_forest",
     "node.tree.Forest": "_marks _me _reaper sighted launched",
     "node.mark.Marks": "_base _shift works",
