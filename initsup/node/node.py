@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
     from initsup.core.report import Where
+    from initsup.node.joined import Joined
     from initsup.node.processes import Process
 
 LONGEST_WAIT = 86400.0
@@ -90,27 +91,6 @@ class _Ending:
         self.code = code
         if self.wanted is not None:
             self.wanted(code)
-
-
-class Joined:
-    """A client that has joined the streams of an instance (`engine.Attachment`)."""
-
-    def __init__(self, node: HostNode, instance: Instance, take: Callable[[str, bytes], None]) -> None:
-        self._node = node
-        self._instance = instance
-        self._take = take
-
-    @property
-    def input(self) -> int:
-        """Where to write, -1 when the container reads nothing."""
-        return self._instance.box.input if self._node.lives(self._instance) else -1
-
-    def close(self, *, with_input: bool) -> None:
-        """Let go; the first one who did with input ends that where stdinOnce is set."""
-        box = self._instance.box
-        self._node.unlisten(box.name, self._take)
-        if with_input and box.spec.stdin_once and not box.spec.tty and self._node.lives(self._instance):
-            box.close_input()
 
 
 class HostNode:
@@ -299,11 +279,13 @@ class HostNode:
 
     def attach(self, container: str, attempt: int, take: Callable[[str, bytes], None]) -> Joined:
         """Join the streams of a running container. Raises OSError when it is not running."""
+        from initsup.node.joined import Joined
+
         instance = self._running(container, attempt)
         if instance is None:
             raise OSError(f"container {container} is not running")
         self.listen(container, take)
-        return Joined(self, instance, take)
+        return Joined(instance, lambda: self.unlisten(container, take))
 
     def listen(self, container: str, take: Callable[[str, bytes], None]) -> None:
         """Hand on what a container writes from now on."""
@@ -315,10 +297,6 @@ class HostNode:
         listeners.remove(take)
         if not listeners:
             self._pump.listeners.pop(container, None)
-
-    def lives(self, instance: Instance) -> bool:
-        """Whether this instance is the one that runs."""
-        return self._instances.get(instance.box.name) is instance
 
     def degraded(self) -> list[str]:
         """What does not work as it should."""

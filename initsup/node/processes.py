@@ -51,6 +51,11 @@ class Process:
         """What a successor needs to know."""
         return KeptProcess(number=self.number, pid=self.pid, code=self._code, doomed=doomed)
 
+    @property
+    def ended(self) -> bool:
+        """Whether all is over, and told."""
+        return self._on_exit is None
+
     def signal(self, number: int) -> None:
         """Send a signal to the process itself. One that has ended gets none."""
         if self._code is None:
