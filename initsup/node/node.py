@@ -40,7 +40,7 @@ from initsup.node.failures import CannotCreate, CannotMount, SpawnError
 from initsup.node.handover import Parcel
 from initsup.node.logs import KeptOutput, Pump
 from initsup.node.place import HANGUP, STOPS, Signals
-from initsup.node.processes import OnExit
+from initsup.node.processes import Ending, OnExit
 from initsup.node.quota import Quota
 from initsup.node.reaper import Reaper
 from initsup.node.token import Renewal
@@ -78,19 +78,6 @@ class KeptNode(msgspec.Struct, frozen=True):
     console: KeptConsole
     outputs: tuple[KeptOutput, ...]
     boxes: KeptBoxes
-
-
-class _Ending:
-    """Takes the exit code of a command until somebody wants to know."""
-
-    def __init__(self) -> None:
-        self.code: int | None = None
-        self.wanted: OnExit | None = None
-
-    def __call__(self, code: int) -> None:
-        self.code = code
-        if self.wanted is not None:
-            self.wanted(code)
 
 
 class HostNode:
@@ -136,7 +123,7 @@ class HostNode:
         self.wants_loop = False
         self._stops = 0
         self._waiting: list[Prepare | Start] = []
-        self._commands: dict[int, tuple[Process, _Ending]] = {}
+        self._commands: dict[int, tuple[Process, Ending]] = {}
         if kept is not None:
             self._resume(kept)
             return
@@ -376,7 +363,7 @@ class HostNode:
     def _resume(self, kept: KeptNode) -> None:
         self.console.resume(kept.console)
         self._pump.resume(kept.outputs)
-        endings = {number: _Ending() for number in kept.commands}
+        endings = {number: Ending() for number in kept.commands}
         on_exits: dict[int, OnExit] = {one.process: self._dies(n, one.attempt) for n, one in kept.instances.items()}
         on_exits |= endings
         processes = self._boxes.resume(kept.boxes, on_exits)

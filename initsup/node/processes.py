@@ -21,6 +21,19 @@ from initsup.node.tree import Forest, KeptForest, Tree
 OnExit = Callable[[int], None]
 
 
+class Ending:
+    """Takes the exit code of a command until somebody wants to know."""
+
+    def __init__(self) -> None:
+        self.code: int | None = None
+        self.wanted: OnExit | None = None
+
+    def __call__(self, code: int) -> None:
+        self.code = code
+        if self.wanted is not None:
+            self.wanted(code)
+
+
 class KeptProcess(msgspec.Struct, frozen=True):
     """A process as it is handed over; its tree has the same place in `KeptForest`. `doomed`: it is being killed."""
 
