@@ -133,31 +133,11 @@ class HostNode:
             self.close()
             raise
 
-    # -- Node -------------------------------------------------------------------------------------------------------
+    # -- the loop -----------------------------------------------------------------------------------------------------
 
     def fileno(self) -> int:
         """The epoll object's descriptor."""
         return self._poll.fileno()
-
-    @property
-    def tasks(self) -> TaskGroup | None:
-        """Where coroutines run. Those begun before there is one wait for it."""
-        return self._tasks
-
-    @tasks.setter
-    def tasks(self, tasks: TaskGroup | None) -> None:
-        self._tasks = tasks
-        early, self._early = self._early, []
-        for work in early:
-            self.begin(work)
-
-    def begin(self, work: Work) -> None:
-        """Run a coroutine, as soon as there is an event loop."""
-        if self._tasks is None:
-            self._early.append(work)
-            self.wants_loop = True
-        else:
-            self._tasks.start_soon(work)
 
     def do(self, action: Action) -> Event | None:
         """Carry out an action. Attempts close later, by `collect`."""
@@ -214,173 +194,27 @@ class HostNode:
         self._events.append(event)
         self._signals.wake()
 
-    def execute(
-        self,
-        container: str,
-        attempt: int,
-        argv: tuple[str, ...],
-        fds: tuple[int, ...],
-        tty: bool,
-        on_exit: Callable[[int], None],
-    ) -> Process:
-        """Run a command in a running container. Raises OSError when it cannot be started."""
-        instance = self._running(container, attempt)
-        if instance is None:
-            raise OSError(f"container {container} is not running")
-        try:
-            return instance.box.run(argv, fds, on_exit, tty=tty)
-        except SpawnError as problem:
-            raise OSError(problem.errno, problem.message) from None
+    @property
+    def tasks(self) -> TaskGroup | None:
+        """Where coroutines run. Those begun before there is one wait for it."""
+        return self._tasks
 
-    def rejoin(self, number: int, on_exit: OnExit) -> Process:
-        """A command that was handed over, by its old number."""
-        process, ending = self._commands.pop(number)
-        ending.wanted = on_exit
-        if ending.code is not None:
-            on_exit(ending.code)
-        return process
+    @tasks.setter
+    def tasks(self, tasks: TaskGroup | None) -> None:
+        self._tasks = tasks
+        early, self._early = self._early, []
+        for work in early:
+            self.begin(work)
 
-    def take_over(self, plan: Plan) -> None:
-        """Go on with a changed manifest."""
-        self._mute(plan)
-        self._update_volumes(lambda: self._boxes.take_over(plan))
+    def begin(self, work: Work) -> None:
+        """Run a coroutine, as soon as there is an event loop."""
+        if self._tasks is None:
+            self._early.append(work)
+            self.wants_loop = True
+        else:
+            self._tasks.start_soon(work)
 
-    def _mute(self, plan: Plan) -> None:
-        """What somebody sees who debugs on a terminal would make a mess of this one; it is in the log all the same."""
-        self.console.muted = frozenset(member.name for member in plan.ephemerals if member.spec.tty)
-
-    def _update_volumes(self, update: Callable[[], None]) -> None:
-        """A volume that cannot be written keeps what it has until the next time."""
-        for key in [key for key in self._troubles if key.startswith(_VOLUME)]:
-            del self._troubles[key]
-        try:
-            update()
-        except CannotMount as problem:
-            self._troubles.update({f"{_VOLUME} {volume}": message for volume, message in problem.all})
-            self.post(_failed(problem))
-
-    def processes(self, container: str) -> list[int]:
-        """The pids of all processes of a container, its main process first."""
-        instance = self._instances.get(container)
-        return instance.process.tree.pids() if instance is not None else []
-
-    def attach(self, container: str, attempt: int, take: Callable[[str, bytes], None]) -> Joined:
-        """Join the streams of a running container. Raises OSError when it is not running."""
-        from initsup.node.joined import Joined
-
-        instance = self._running(container, attempt)
-        if instance is None:
-            raise OSError(f"container {container} is not running")
-        self.listen(container, take)
-        return Joined(instance, lambda: self.unlisten(container, take))
-
-    def listen(self, container: str, take: Callable[[str, bytes], None]) -> None:
-        """Hand on what a container writes from now on."""
-        self._pump.listeners.setdefault(container, []).append(take)
-
-    def unlisten(self, container: str, take: Callable[[str, bytes], None]) -> None:
-        """Stop to do so."""
-        listeners = self._pump.listeners.get(container, [])
-        listeners.remove(take)
-        if not listeners:
-            self._pump.listeners.pop(container, None)
-
-    def degraded(self) -> list[str]:
-        """What does not work as it should."""
-        return [f"{name}: {text}" if name else text for name, text in self._troubles.items()]
-
-    def where(self) -> Where:
-        """What the status tells of this host."""
-        return self._boxes.where()
-
-    def watchers(self) -> list[Quota | Renewal]:
-        """Who must look at something from time to time."""
-        volumes = self._boxes.volumes
-        return [Quota(volumes), Renewal(volumes, lambda: self._update_volumes(volumes.renew_tokens))]
-
-    def watch_sentinel(self, pid: int) -> None:
-        """Say so when this child ends, which nobody should do to it."""
-
-        def ended(_code: int, _signal: int) -> None:
-            self._troubles[""] = "the sentinel was killed: if initsup is killed too, its containers go on"
-            self._events.append(Looked(at=_now()))  # so that it is told
-
-        self._reaper.watch(pid, ended)
-
-    def close(self) -> None:
-        """End whatever is left, and give everything back."""
-        for instance in self._instances.values():
-            instance.process.kill()
-        self._boxes.images.close()
-        self._end_strays()
-        self._pump.close()
-        for line in self._boxes.close():
-            self.console.say(line)
-        self.console.close()
-        self._poll.close()
-
-    def _end_strays(self) -> None:
-        """What was killed needs a moment to be reaped; what cannot be killed (in the kernel) is not waited for."""
-        for _ in range(STRAY_ROUNDS):
-            self._signals.take()
-            self._reap()
-            if self._boxes.processes.end_strays():
-                return
-            select.select([self._signals.fileno()], [], [], STRAY_PATIENCE)
-
-    # -- replaced by another program ---------------------------------------------------------------------------------
-
-    def run_own(self, argv: tuple[str, ...], env: dict[str, str], fds: tuple[int, ...], on_exit: OnExit) -> Process:
-        """Run something of initsup's own. Raises SpawnError."""
-        return self._boxes.run_own(argv, env, fds, on_exit)
-
-    def hold_signals(self) -> None:
-        """Let no signal come in: the program is about to be replaced."""
-        self._signals.hold()
-
-    def release_signals(self) -> None:
-        """It was not replaced."""
-        self._signals.release()
-
-    def handed_over(self, parcel: Parcel, commands: tuple[int, ...]) -> KeptNode:
-        """What a successor needs to know. `commands` are those for which the clients are handed over as well.
-
-        Probes that are under way begin anew there; what they have started is killed.
-        """
-        return KeptNode(
-            instances={n: KeptInstance(one.attempt, one.process.number) for n, one in self._instances.items()},
-            under_way=(*self._waiting, *self.attempts.under_way),
-            commands=commands,
-            events=tuple(self._events),
-            signals=self._signals.handed_over(),
-            stops=self._stops,
-            troubles=self._troubles,
-            console=self.console.handed_over(),
-            outputs=self._pump.handed_over(parcel),
-            boxes=self._boxes.handed_over(parcel),
-        )
-
-    def _resume(self, kept: KeptNode) -> None:
-        self.console.resume(kept.console)
-        self._pump.resume(kept.outputs)
-        endings = {number: Ending() for number in kept.commands}
-        on_exits: dict[int, OnExit] = {one.process: self._dies(n, one.attempt) for n, one in kept.instances.items()}
-        on_exits |= endings
-        processes = self._boxes.resume(kept.boxes, on_exits)
-        for name, one in kept.instances.items():
-            self._instances[name] = Instance(self._boxes.of(name), one.attempt, processes[one.process])
-        self._commands = {number: (processes[number], ending) for number, ending in endings.items()}
-        self._events, self._stops, self._troubles = list(kept.events), kept.stops, dict(kept.troubles)
-        self._signals.resume(kept.signals)
-        for process in kept.boxes.processes:
-            if process.doomed or process.number not in on_exits:  # nobody waits for it any longer
-                processes[process.number].kill()
-        for action in kept.under_way:
-            event = self.do(action)
-            if event is not None:
-                self._events.append(event)
-
-    # -- starting and ending ----------------------------------------------------------------------------------------
+    # -- starting and ending ------------------------------------------------------------------------------------------
 
     def _prepare(self, action: Prepare) -> Event | None:
         """Make the volumes, when the images are there that they need."""
@@ -436,11 +270,6 @@ class HostNode:
         self._events.append(Died(at=_now(), container=name, attempt=attempt, code=code, oom=oom, message=message))
         self.attempts.cut_off(name, attempt)
 
-    def _running(self, container: str, attempt: int) -> Instance | None:
-        """An instance, as long as it lives."""
-        instance = self._instances.get(container)
-        return instance if instance is not None and instance.attempt == attempt else None
-
     def _signal(self, action: Signal) -> Event:
         instance = self._running(action.container, action.attempt)
         if instance is not None:
@@ -450,7 +279,12 @@ class HostNode:
                 instance.process.signal(action.signal)
         return Signalled(at=_now(), container=action.container, attempt=action.attempt, signal=action.signal)
 
-    # -- signals ----------------------------------------------------------------------------------------------------
+    def _running(self, container: str, attempt: int) -> Instance | None:
+        """An instance, as long as it lives."""
+        instance = self._instances.get(container)
+        return instance if instance is not None and instance.attempt == attempt else None
+
+    # -- signals ------------------------------------------------------------------------------------------------------
 
     def _signalled(self) -> None:
         for number in self._signals.take():
@@ -477,8 +311,180 @@ class HostNode:
         elif number == signal.SIGUSR1:
             print(self.on_dump(), file=sys.stderr, flush=True)
 
+    # -- for clients --------------------------------------------------------------------------------------------------
+
+    def execute(
+        self,
+        container: str,
+        attempt: int,
+        argv: tuple[str, ...],
+        fds: tuple[int, ...],
+        tty: bool,
+        on_exit: Callable[[int], None],
+    ) -> Process:
+        """Run a command in a running container. Raises OSError when it cannot be started."""
+        instance = self._running(container, attempt)
+        if instance is None:
+            raise OSError(f"container {container} is not running")
+        try:
+            return instance.box.run(argv, fds, on_exit, tty=tty)
+        except SpawnError as problem:
+            raise OSError(problem.errno, problem.message) from None
+
+    def rejoin(self, number: int, on_exit: OnExit) -> Process:
+        """A command that was handed over, by its old number."""
+        process, ending = self._commands.pop(number)
+        ending.wanted = on_exit
+        if ending.code is not None:
+            on_exit(ending.code)
+        return process
+
+    def processes(self, container: str) -> list[int]:
+        """The pids of all processes of a container, its main process first."""
+        instance = self._instances.get(container)
+        return instance.process.tree.pids() if instance is not None else []
+
+    def attach(self, container: str, attempt: int, take: Callable[[str, bytes], None]) -> Joined:
+        """Join the streams of a running container. Raises OSError when it is not running."""
+        from initsup.node.joined import Joined
+
+        instance = self._running(container, attempt)
+        if instance is None:
+            raise OSError(f"container {container} is not running")
+        self.listen(container, take)
+        return Joined(instance, lambda: self.unlisten(container, take))
+
+    def listen(self, container: str, take: Callable[[str, bytes], None]) -> None:
+        """Hand on what a container writes from now on."""
+        self._pump.listeners.setdefault(container, []).append(take)
+
+    def unlisten(self, container: str, take: Callable[[str, bytes], None]) -> None:
+        """Stop to do so."""
+        listeners = self._pump.listeners.get(container, [])
+        listeners.remove(take)
+        if not listeners:
+            self._pump.listeners.pop(container, None)
+
+    # -- what changes, and what it tells ------------------------------------------------------------------------------
+
+    def take_over(self, plan: Plan) -> None:
+        """Go on with a changed manifest."""
+        self._mute(plan)
+        self._update_volumes(lambda: self._boxes.take_over(plan))
+
+    def _mute(self, plan: Plan) -> None:
+        """What somebody sees who debugs on a terminal would make a mess of this one; it is in the log all the same."""
+        self.console.muted = frozenset(member.name for member in plan.ephemerals if member.spec.tty)
+
+    def _update_volumes(self, update: Callable[[], None]) -> None:
+        """A volume that cannot be written keeps what it has until the next time."""
+        for key in [key for key in self._troubles if key.startswith(_VOLUME)]:
+            del self._troubles[key]
+        try:
+            update()
+        except CannotMount as problem:
+            self._troubles.update({f"{_VOLUME} {volume}": message for volume, message in problem.all})
+            self.post(_failed(problem))
+
+    def degraded(self) -> list[str]:
+        """What does not work as it should."""
+        return [f"{name}: {text}" if name else text for name, text in self._troubles.items()]
+
+    def where(self) -> Where:
+        """What the status tells of this host."""
+        return self._boxes.where()
+
+    def watchers(self) -> list[Quota | Renewal]:
+        """Who must look at something from time to time."""
+        volumes = self._boxes.volumes
+        return [Quota(volumes), Renewal(volumes, lambda: self._update_volumes(volumes.renew_tokens))]
+
+    def watch_sentinel(self, pid: int) -> None:
+        """Say so when this child ends, which nobody should do to it."""
+
+        def ended(_code: int, _signal: int) -> None:
+            self._troubles[""] = "the sentinel was killed: if initsup is killed too, its containers go on"
+            self._events.append(Looked(at=_now()))  # so that it is told
+
+        self._reaper.watch(pid, ended)
+
     def _log_trouble(self, container: str, message: str) -> None:
         self._troubles[container] = message
+
+    # -- replaced by another program ----------------------------------------------------------------------------------
+
+    def run_own(self, argv: tuple[str, ...], env: dict[str, str], fds: tuple[int, ...], on_exit: OnExit) -> Process:
+        """Run something of initsup's own. Raises SpawnError."""
+        return self._boxes.run_own(argv, env, fds, on_exit)
+
+    def hold_signals(self) -> None:
+        """Let no signal come in: the program is about to be replaced."""
+        self._signals.hold()
+
+    def release_signals(self) -> None:
+        """It was not replaced."""
+        self._signals.release()
+
+    def handed_over(self, parcel: Parcel, commands: tuple[int, ...]) -> KeptNode:
+        """What a successor needs to know. `commands` are those for which the clients are handed over as well.
+
+        Probes that are under way begin anew there; what they have started is killed.
+        """
+        return KeptNode(
+            instances={n: KeptInstance(one.attempt, one.process.number) for n, one in self._instances.items()},
+            under_way=(*self._waiting, *self.attempts.under_way),
+            commands=commands,
+            events=tuple(self._events),
+            signals=self._signals.handed_over(),
+            stops=self._stops,
+            troubles=self._troubles,
+            console=self.console.handed_over(),
+            outputs=self._pump.handed_over(parcel),
+            boxes=self._boxes.handed_over(parcel),
+        )
+
+    def _resume(self, kept: KeptNode) -> None:
+        self.console.resume(kept.console)
+        self._pump.resume(kept.outputs)
+        endings = {number: Ending() for number in kept.commands}
+        on_exits: dict[int, OnExit] = {one.process: self._dies(n, one.attempt) for n, one in kept.instances.items()}
+        on_exits |= endings
+        processes = self._boxes.resume(kept.boxes, on_exits)
+        for name, one in kept.instances.items():
+            self._instances[name] = Instance(self._boxes.of(name), one.attempt, processes[one.process])
+        self._commands = {number: (processes[number], ending) for number, ending in endings.items()}
+        self._events, self._stops, self._troubles = list(kept.events), kept.stops, dict(kept.troubles)
+        self._signals.resume(kept.signals)
+        for process in kept.boxes.processes:
+            if process.doomed or process.number not in on_exits:  # nobody waits for it any longer
+                processes[process.number].kill()
+        for action in kept.under_way:
+            event = self.do(action)
+            if event is not None:
+                self._events.append(event)
+
+    # -- the end ------------------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """End whatever is left, and give everything back."""
+        for instance in self._instances.values():
+            instance.process.kill()
+        self._boxes.images.close()
+        self._end_strays()
+        self._pump.close()
+        for line in self._boxes.close():
+            self.console.say(line)
+        self.console.close()
+        self._poll.close()
+
+    def _end_strays(self) -> None:
+        """What was killed needs a moment to be reaped; what cannot be killed (in the kernel) is not waited for."""
+        for _ in range(STRAY_ROUNDS):
+            self._signals.take()
+            self._reap()
+            if self._boxes.processes.end_strays():
+                return
+            select.select([self._signals.fileno()], [], [], STRAY_PATIENCE)
 
 
 def _failed(problem: CannotMount) -> VolumeFailed:
