@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from initsup.node.processes import Process
 
-FORM = 1
+FORM = 2
 """Counts the changes of what is handed over that an older or newer program could not read."""
 PATIENCE = 60.0
 """Seconds to wait for the rehearsal, and then for hooks that run."""

@@ -398,8 +398,8 @@ def test_the_one_that_goes_on_is_the_one_that_is_installed_now(new: tuple[Story,
     [
         pytest.param("__main__.py", "", "import sys\nsys.exit('broken')\n", "ended with 1 when it was tried: broken",
                      id="one that does not start"),
-        pytest.param("cli/handover.py", "FORM = 1\n", "FORM = 2\n", "cannot go on from form 1 of the handover, only "
-                     "from 2", id="one that knows another form of the handover"),
+        pytest.param("cli/handover.py", "FORM = 2\n", "FORM = 3\n", "cannot go on from form 2 of the handover, only "
+                     "from 3", id="one that knows another form of the handover"),
         pytest.param("core/facts.py", "began_at: float", "began_at: str", "cannot read what is handed over",
                      id="one that knows other facts"),
         pytest.param("core/decide.py", "def decide(", "def decide_(", "ended with 1 when it was tried",
