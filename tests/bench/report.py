@@ -78,7 +78,7 @@ def _panel(figure: str, shown: list[tuple[str, float]]) -> str:
     better = "higher" if figure.endswith(_LOWER_IS_BETTER_BUT) else "lower"
     parts = [f'<text x="{_GAP}" y="12"><tspan font-weight="bold">{escape(figure)}</tspan> ({better} is better)</text>']
     for line, (peer, value) in enumerate(shown, 1):
-        span = math.log(max(value, least) / least) / math.log(most / least) if most > least else 1.0
+        span = math.log(max(value, least) / least) / math.log(most / least) if most > least else float(most > 0)
         colour = "#1f77b4" if peer == "initsup" else "#bbbbbb" if peer.startswith("floor") else "#e0a060"
         width = max(span * _WIDTH, 1.0)
         parts.append(f'<text x="{_NAMES - 6}" y="{line * _BAR + 12}" text-anchor="end">{escape(peer)}</text>')
