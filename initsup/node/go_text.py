@@ -37,6 +37,12 @@ def errno_text(number: int) -> str:
     return os.strerror(number).lower()
 
 
+def said(error: OSError) -> str:
+    """What Go calls the number of `error`; words that are not the system's, such as those with a path, as they are."""
+    words = error.strerror or str(error)
+    return words.lower() if words == os.strerror(error.errno or 0) else words
+
+
 def join_host_port(host: str, port: int) -> str:
     """Go's `net.JoinHostPort`: an IPv6 address gets its brackets."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -15,7 +15,7 @@ from io import BufferedReader, RawIOBase
 from typing import Protocol
 
 from initsup.node.beneath import open_file_beneath
-from initsup.node.go_text import quote
+from initsup.node.go_text import quote, said
 from initsup.node.image_tar import BadImage, Budget, chunks, decompressed, places
 
 _LONGEST_DOCUMENT = 8 * 2**20
@@ -77,7 +77,7 @@ class Layout:
         try:
             return open(open_file_beneath(self._path, name), "rb")
         except OSError as error:
-            raise BadImage(f"cannot read {name}: {(error.strerror or str(error)).lower()}") from None
+            raise BadImage(f"cannot read {name}: {said(error)}") from None
 
     def __contains__(self, name: str) -> bool:
         return os.path.exists(f"{self._path}/{name}")

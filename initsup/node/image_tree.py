@@ -17,7 +17,7 @@ import tarfile
 from collections import Counter
 
 from initsup.node.beneath import open_beneath, remove_tree
-from initsup.node.go_text import quote
+from initsup.node.go_text import quote, said
 from initsup.node.image_tar import BadImage, Content
 
 _WHITEOUT, _OPAQUE, _META = ".wh.", ".wh..wh..opq", ".wh..wh."
@@ -64,7 +64,7 @@ class Tree:
             else:
                 self._put(directory, name, member, content)
         except (OSError, ValueError, RecursionError, tarfile.TarError) as error:
-            words = (error.strerror or str(error)).lower() if isinstance(error, OSError) else str(error)
+            words = said(error) if isinstance(error, OSError) else str(error)
             raise BadImage(f"cannot make {_shown(member.name)}: {words}") from None
 
     def finish(self) -> None:

@@ -14,7 +14,7 @@ import sys
 
 import msgspec
 
-from initsup.node.go_text import quote
+from initsup.node.go_text import quote, said
 from initsup.node.image_cache import Cache, key_of
 from initsup.node.image_config import Outcome
 from initsup.node.image_index import Chosen, choose, verify
@@ -37,7 +37,7 @@ def unpack(archive: str, directory: str, limit: int) -> Outcome:
     try:
         cache.make()
     except OSError as error:
-        why = (error.strerror or str(error)).lower()
+        why = said(error)
         return Outcome(error=f"cannot use the cache of images {directory}: {why} (imageCache)")
     try:
         key = key_of(archive)
@@ -46,8 +46,8 @@ def unpack(archive: str, directory: str, limit: int) -> Outcome:
             notes = () if cache.find(chosen.id) else _make(cache, source, chosen, limit)
         cache.remember(archive, key, chosen.id)
     except (BadImage, OSError) as error:
-        said = (error.strerror or str(error)).lower() if isinstance(error, OSError) else str(error)
-        return Outcome(error=f"cannot unpack the image in {path}: {said}")
+        why = said(error) if isinstance(error, OSError) else str(error)
+        return Outcome(error=f"cannot unpack the image in {path}: {why}")
     return Outcome(image=chosen.id, notes=notes)
 
 

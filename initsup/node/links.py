@@ -22,6 +22,7 @@ from initsup.node.aside import put_back, set_aside
 from initsup.node.binds import TERMINATION_LOG, Bind, absolute
 from initsup.node.env import CONFIG_ERROR
 from initsup.node.failures import CannotCreate
+from initsup.node.go_text import said
 from initsup.node.ground import closed
 from initsup.node.handover import Parcel
 from initsup.node.identity import may
@@ -154,7 +155,7 @@ class Links:
             except OSError as error:
                 if self._manifest.settings.best_effort and closed(bind.target):
                     continue  # `problems` has named it
-                words = (error.strerror or str(error)).lower()
+                words = said(error)
                 message = f'cannot link {bind.what} to "{bind.target}": {words}'
                 raise CannotCreate(CONFIG_ERROR, message) from None
         return log
@@ -227,7 +228,7 @@ class Links:
                     os.unlink(path)
                 put_back(path)
             except OSError as error:
-                failed.append(f"cannot put {path} back: {(error.strerror or str(error)).lower()}")
+                failed.append(f"cannot put {path} back: {said(error)}")
         for path in reversed(self._parents):
             try:
                 os.rmdir(path)

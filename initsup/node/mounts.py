@@ -19,6 +19,7 @@ from initsup.node.binds import TERMINATION_LOG, Bind
 from initsup.node.cover import REFUSALS, cover, make
 from initsup.node.env import CONFIG_ERROR, Lookup, own_host_name
 from initsup.node.failures import CannotCreate
+from initsup.node.go_text import said
 from initsup.node.handover import Parcel
 from initsup.node.links import ARCHIVE_NEEDS_MOUNTS, KeptLinks, Links
 from initsup.node.mount_points import KeptPoints, MountPoints
@@ -158,7 +159,7 @@ class Mounts:
                 os.makedirs(f"{self._state}/termination", mode=0o711, exist_ok=True)
                 termination.renew(path)
         except OSError as error:
-            raise CannotCreate("CreateContainerError", f"cannot make {path}: {_said(error)}") from None
+            raise CannotCreate("CreateContainerError", f"cannot make {path}: {said(error)}") from None
         return path
 
     def _own_files(self) -> dict[str, Callable[[], str]]:
@@ -185,7 +186,7 @@ class Mounts:
                 stream.write(text())
             os.chmod(file, 0o644)
         except OSError as error:
-            raise CannotCreate("CreateContainerError", f"cannot write {file}: {_said(error)}") from None
+            raise CannotCreate("CreateContainerError", f"cannot write {file}: {said(error)}") from None
         self._written.add(path)
         return file
 
@@ -222,7 +223,7 @@ class Mounts:
             namespaces = space.new(filling.fill)
         except OSError as error:
             place = f" at {error.filename}" if error.filename else ""
-            raise CannotCreate("RunContainerError", f"cannot make the mounts{place}: {_said(error)}") from None
+            raise CannotCreate("RunContainerError", f"cannot make the mounts{place}: {said(error)}") from None
         uts = space.base.uts if space.base is not None and space.base.uts != -1 else None
         view = View(namespaces.fds, namespaces.inode, uts, None, log)
         return _Made(view, namespaces, binds, attempt, own_root=root is not None)
@@ -244,7 +245,7 @@ class Mounts:
         try:
             self._volumes.space.cover(refused)
         except OSError as error:
-            raise CannotCreate("RunContainerError", f"cannot make {', '.join(refused)}: {_said(error)}") from None
+            raise CannotCreate("RunContainerError", f"cannot make {', '.join(refused)}: {said(error)}") from None
         self._covered.update(refused)
 
     # -- the end -----------------------------------------------------------------------------------------------------
@@ -266,7 +267,7 @@ class Mounts:
             try:
                 remove_tree(f"{self._state}/{name}")
             except OSError as error:
-                failed.append(f"cannot remove {self._state}/{name}: {_said(error)}")
+                failed.append(f"cannot remove {self._state}/{name}: {said(error)}")
         return failed
 
 
@@ -343,8 +344,4 @@ def _open(bind: Bind) -> int:
 
 
 def _cannot_mount(bind: Bind, error: OSError) -> CannotCreate:
-    return CannotCreate("RunContainerError", f'error mounting {bind.what} at "{bind.target}": {_said(error)}')
-
-
-def _said(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()
+    return CannotCreate("RunContainerError", f'error mounting {bind.what} at "{bind.target}": {said(error)}')

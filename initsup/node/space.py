@@ -15,6 +15,7 @@ import msgspec
 
 from initsup.node import syscalls
 from initsup.node.cover import cover
+from initsup.node.go_text import said
 from initsup.node.handover import Parcel
 from initsup.node.namespaces import Delegation, Excursion, Maker, Namespaces, Work
 
@@ -154,4 +155,4 @@ def _refusal(error: OSError) -> str:
     """In words; user_namespaces(7) has its own meaning of some."""
     if error.errno in (errno.ENOSPC, errno.EUSERS):
         return "no more user namespaces, see user.max_user_namespaces"
-    return (error.strerror or str(error)).lower()
+    return said(error)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from initsup.node.go_text import said
+
 MAX_BYTES = 4096
 _MODE = 0o666
 
@@ -60,4 +62,4 @@ def wants_log(policy: str, code: int, message: str) -> bool:
 
 
 def _failed(shown: str, error: OSError) -> str:
-    return f"Error on reading termination log {shown}: {(error.strerror or str(error)).lower()}"
+    return f"Error on reading termination log {shown}: {said(error)}"

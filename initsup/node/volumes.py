@@ -25,6 +25,7 @@ from initsup.node.empty_dir import BadMedium, Medium, directory_mode, medium, mo
 from initsup.node.env import Lookup, own_host_name
 from initsup.node.failures import CannotCreate, CannotMount
 from initsup.node.fields import Context
+from initsup.node.go_text import said
 from initsup.node.handover import Parcel
 from initsup.node.memory_place import MemoryPlace
 from initsup.node.payload import Contents, Payload
@@ -92,7 +93,7 @@ class Volumes:
                 mode, name = self._manifest.settings.volumes.mode, own_host_name(self._manifest.pod)
                 self._space = Space(self._state, mode, self._shared_host_paths(), name)
             except OSError as error:
-                raise CannotMount("", f"cannot make {self._state}/volumes: {_said(error)}") from None
+                raise CannotMount("", f"cannot make {self._state}/volumes: {said(error)}") from None
         return self._space
 
     def _forget_others(self) -> None:
@@ -175,7 +176,7 @@ class Volumes:
             _own(directory, mode if group is None else mode | 0o2550, group)
             atomic.write(directory, files, group)
         except OSError as error:
-            raise CannotMount(volume.name, _said(error)) from None
+            raise CannotMount(volume.name, said(error)) from None
 
     def _make_empty_dirs(self, volumes: list[Volume]) -> None:
         made = {volume.name: self._medium(volume) for volume in volumes if volume.name not in self._media}
@@ -191,13 +192,13 @@ class Volumes:
                     if name in shared:
                         mount("", target, flags=MS_SHARED)
                 except OSError as error:
-                    raise CannotMount(name, _said(error)) from None
+                    raise CannotMount(name, said(error)) from None
 
         for name, one in made.items():
             try:
                 self._directory(name, one)
             except OSError as error:
-                raise CannotMount(name, _said(error)) from None
+                raise CannotMount(name, said(error)) from None
         self.space.within(mount_all)
         self._media.update(made)
 
@@ -325,7 +326,3 @@ def _own(directory: str, mode: int, group: int | None) -> None:
     if group is not None:
         os.chown(directory, -1, group)
     os.chmod(directory, mode)
-
-
-def _said(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()

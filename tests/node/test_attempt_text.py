@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import errno
+import os
 
 import pytest
 
-from initsup.node.go_text import errno_text, join_host_port, quote, shown
+from initsup.node.go_text import errno_text, join_host_port, quote, said, shown
 
 
 @pytest.mark.parametrize(
@@ -40,6 +41,20 @@ def test_join_host_port(host: str, joined: str) -> None:
 def test_errors_have_the_names_that_go_gives_them() -> None:
     assert errno_text(errno.ECONNREFUSED) == "connection refused"
     assert errno_text(errno.ENOENT) == "no such file or directory"
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        pytest.param(FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), "/A"), "no such file or directory",
+                     id="the system's words"),
+        pytest.param(OSError(errno.EBUSY, "the pod in /Run has a link there"), "the pod in /Run has a link there",
+                     id="words of ours, with a path"),
+        pytest.param(OSError("No number"), "No number", id="no number"),
+    ],
+)  # fmt: skip
+def test_what_an_error_says(error: OSError, text: str) -> None:
+    assert said(error) == text
 
 
 def test_shown_output_is_cut_and_always_text() -> None:
