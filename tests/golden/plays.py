@@ -25,11 +25,13 @@ class Play(msgspec.Struct, frozen=True):
 
     `ask_at`: when to do what the trace asks for, where its own time does not fit, because initsup is faster. `missed`:
     what kubelet came too late to see, by what is compared (`main`, `Ready`, …), and `events` that its recorder dropped.
+    `beat`: seconds of which the wall clock was at a multiple at the start, where the pod looks at that.
     """
 
     script: Script
     ask_at: float | None = None
     missed: dict[str, tuple[Any, ...]] = {}
+    beat: float = 0.0
 
 
 def cannot_start(text: str) -> Life:
@@ -93,7 +95,9 @@ PLAYS: dict[str, Play] = {
     "poststart_fails_always": Play({"main": failing_hook("poststart-fails-always")}),
     "poststart_fails_never": Play({"main": failing_hook("poststart-fails-never")}),
     "prestop_longer_than_grace": Play({"main": Life(on_stop=(0, 0), pre_stop=HookRun(takes=20))}),
-    "readiness_flapping": Play({"main": Life(probes={"readiness": lambda t: "failure" if t // 4 % 2 else "success"})}),
+    "readiness_flapping": Play(
+        {"main": Life(probes={"readiness": lambda t: "failure" if t // 4 % 2 else "success"})}, beat=8
+    ),
     "restart_all_containers": Play(
         {
             "i1": SECOND,

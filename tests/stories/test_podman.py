@@ -211,7 +211,7 @@ def test_a_volume_that_cannot_be_linked_is_told(start: Start) -> None:
     volume = '\nvolumeMounts = [{ name = "v", mountPath = "/srv/v" }]\n[[volumes]]\nname = "v"\nemptyDir = {}\n'
     container = start(says("echo here > /srv/v/file; cat /srv/v/file") + volume, "--no-healthcheck", "--read-only")
     assert container.wait() == 2, container.said()
-    assert "/srv cannot be written" in container.said()
+    assert "no link can be made in /srv, which cannot be written" in container.said()
     writable = start(
         says("echo here > /srv/v/file; cat /srv/v/file") + volume, "--no-healthcheck", "--read-only", "--tmpfs=/srv"
     )
