@@ -121,14 +121,19 @@ def test_nobody_is_found_by_an_unknown_number() -> None:
 
 
 @pytest.mark.parametrize(
-    ("environ", "needed"),
+    ("environ", "parent", "needed"),
     [
-        pytest.param({}, True, id="in a shell"),
-        pytest.param({"INVOCATION_ID": "1"}, True, id="in a shell that systemd started"),
-        pytest.param({"SYSTEMD_EXEC_PID": "1"}, True, id="below the main process of a unit"),
-        pytest.param({"SYSTEMD_EXEC_PID": "me"}, False, id="not as the main process of a unit"),
+        pytest.param({}, 4711, True, id="in a shell"),
+        pytest.param({}, 1, True, id="below PID 1, which need not be systemd"),
+        pytest.param({"INVOCATION_ID": "1"}, 4711, True, id="in a shell that systemd started"),
+        pytest.param({"INVOCATION_ID": "1"}, 1, False, id="not below a systemd that names no main process"),
+        pytest.param({"SYSTEMD_EXEC_PID": "1"}, 4711, True, id="below the main process of a unit"),
+        pytest.param({"SYSTEMD_EXEC_PID": "me"}, 4711, False, id="not as the main process of a unit"),
     ],
 )
-def test_where_a_sentinel_is_needed(environ: dict[str, str], needed: bool) -> None:
+def test_where_a_sentinel_is_needed(
+    environ: dict[str, str], parent: int, needed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "getppid", lambda: parent)
     found = {name: str(os.getpid()) if text == "me" else text for name, text in environ.items()}
     assert sentinel.is_needed(found) is needed
