@@ -37,6 +37,14 @@ def bomb(levels: int) -> str:
 ROWS = [
     # text
     row("empty", "a.yaml", "", 0, "there is nothing in it"),
+    row(
+        "a key of more digits than a number may have",
+        "a.toml",
+        TOML + "[configMaps.cm]\n" + "9" * 5000 + " = 1\n",
+        5,
+        "configMaps.cm",
+    ),
+    row("a key of digits that no number has", "a.toml", TOML + '[configMaps.cm]\n"\u00b2" = 1\n', 5, "configMaps.cm"),
     row("only comments", "a.yaml", "# hello\n---\n", 0, "there is nothing in it"),
     row("binary", "a.yaml", b"ab\n\x00\x01", 2, "not a text file"),
     row("UTF-16", "a.yaml", POD.encode("utf-16"), 0, "UTF-16", "save it as UTF-8"),
