@@ -15,6 +15,7 @@ from anyio.abc import ByteStream
 from initsup.api.channels import SPDY
 from initsup.api.exchange import Request, Upgrade, Wire
 from initsup.api.failure import bad_request
+from initsup.spec.units import whole_number
 
 if TYPE_CHECKING:
     from initsup.api.spdy import Session, Stream
@@ -50,9 +51,10 @@ def _ports(request: Request) -> list[int]:
     words = [word for part in request.query.get("ports", ()) for word in part.split(",")]
     if not words:
         raise bad_request("at least one port must be named")
-    if not all(word.isdecimal() and 0 < int(word) < 65536 for word in words):
+    ports = [whole_number(word) or 0 for word in words]
+    if not all(0 < port < 65536 for port in ports):
         raise bad_request(f"invalid ports: {', '.join(words)[:200]}")
-    return [int(word) for word in words]
+    return ports
 
 
 async def dial(port: int) -> ByteStream:
@@ -120,8 +122,7 @@ async def _over_spdy(wire: Wire) -> None:
 
 
 async def _connection(session: Session, error: Stream, data: Stream) -> None:
-    word = data.headers.get("port", "")
-    port = int(word) if word.isdecimal() else 0
+    port = whole_number(data.headers.get("port", "")) or 0
     try:
         try:
             remote = await dial(port)

@@ -15,6 +15,7 @@ from anyio.abc import ByteStream
 from initsup.api.exchange import Answer, Reply, Request, Stream, Upgrade, refusal, warned
 from initsup.api.failure import Failure, bad_request, internal
 from initsup.api.guard import admit
+from initsup.spec.units import whole_number
 
 MAX_HEADER = 65536
 MAX_BODY = 3 * 2**20
@@ -125,7 +126,7 @@ class Connection:
             headers[key] = f"{headers[key]}, {words}" if key in headers else words
         path, query = _target(head.target)
         admit(path, headers, self._token)
-        if headers.get("content-length", "0").isdecimal() and int(headers.get("content-length", "0")) > MAX_BODY:
+        if (whole_number(headers.get("content-length", "")) or 0) > MAX_BODY:
             raise Failure(413, f"Request entity too large: limit is {MAX_BODY}")
         if self._h11.they_are_waiting_for_100_continue:
             await self._send(h11.InformationalResponse(status_code=100, headers=[]))

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from initsup.api.failure import Failure, bad_request
+from initsup.spec.units import whole_number
 
 MERGE = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
@@ -228,8 +229,8 @@ def _find(tree: Any, path: list[str]) -> Any:
 
 def _at(parent: Any, word: str) -> Any:
     """Where this is in an object or a list. Raises ValueError when it is not."""
-    if isinstance(parent, list) and word.isdecimal() and int(word) < len(parent):
-        return int(word)
+    if isinstance(parent, list) and (index := whole_number(word)) is not None and index < len(parent):
+        return index
     if isinstance(parent, dict) and word in parent:
         return word
     raise ValueError(f"there is no {word}")

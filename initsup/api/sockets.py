@@ -44,15 +44,17 @@ def _name(unnamed: str, path: str) -> None:
 
 def bind_tcp(address: str) -> socket.socket:
     """Bind and listen at HOST:PORT, an address and not a name; port 0 is any. Raises InitsupError."""
-    host, colon, port = address.rpartition(":")
-    host = host.removeprefix("[").removesuffix("]")
-    host = "127.0.0.1" if host == "localhost" else host
-    if not colon or not port.isdecimal() or int(port) > 65535 or not host:
+    from initsup.spec.settings import split_address
+
+    pair = split_address(address)
+    if pair is None:
         raise InitsupError(f"cannot listen at {address!r}: an address and a port are needed, such as 127.0.0.1:6443")
-    tcp = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    tcp = socket.socket(
+        socket.AF_INET6 if ":" in pair[0] else socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK
+    )
     tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        tcp.bind((host, int(port)))
+        tcp.bind(pair)
         tcp.listen(128)
     except OSError as problem:
         tcp.close()

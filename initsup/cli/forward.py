@@ -56,17 +56,18 @@ def forward(args: Namespace) -> int:
 
 def _listen(address: str, word: str, pod: object) -> tuple[socket.socket, int]:
     from initsup.errors import InitsupError, UsageError
+    from initsup.spec.units import whole_number
 
     local, colon, remote = word.partition(":")
-    remote = remote if colon else local
-    if not remote or not 0 < int(remote) < 65536 or int(local or 0) > 65535:
+    here, there = whole_number(local or "0"), whole_number(remote if colon else local)
+    if here is None or here > 65535 or there is None or not 0 < there < 65536:
         raise UsageError(f"{word} is not a pair of ports")
     try:
-        listener = socket.create_server((address, int(local or 0)))
+        listener = socket.create_server((address, here))
     except OSError as problem:
         raise InitsupError(f"cannot listen on {address}:{local}: {problem.strerror}") from None
-    print(f"Forwarding from {address}:{listener.getsockname()[1]} -> {remote}", flush=True)
-    return listener, int(remote)
+    print(f"Forwarding from {address}:{listener.getsockname()[1]} -> {there}", flush=True)
+    return listener, there
 
 
 def _serve(listener: socket.socket, port: int) -> None:

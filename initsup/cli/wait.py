@@ -96,10 +96,10 @@ def condition(text: str) -> Callable[[dict[str, Any]], bool]:
 def seconds(text: str) -> float:
     """A time limit in seconds; a negative one means a week, as with kubectl. Raises UsageError."""
     from initsup.errors import UsageError
-    from initsup.spec.units import parse_duration
+    from initsup.spec.units import parse_duration, whole_number
 
     try:
-        number = float(text) if text.lstrip("-").isdigit() else parse_duration(text)
+        number = float(text) if whole_number(text.lstrip("-")) is not None else parse_duration(text)
     except ValueError:
         raise UsageError(f"invalid duration {text!r}, 30s or 1m30s is expected") from None
     return number if number >= 0 else 7 * 86400.0

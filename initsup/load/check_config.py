@@ -1,7 +1,7 @@
 """What valid ConfigMaps, Secrets and settings are."""
 
 from initsup.spec.manifest import ConfigMap, Secret
-from initsup.spec.settings import ImageMapping, SupervisorConfiguration, split_archive
+from initsup.spec.settings import ImageMapping, SupervisorConfiguration, split_address, split_archive
 
 from . import names
 from .findings import Findings
@@ -81,7 +81,7 @@ def check_settings(settings: SupervisorConfiguration) -> Findings:
         find.unsupported("console.format", settings.console.format, _FORMATS, in_order=True)
     if settings.volumes.mode not in _MODES:
         find.unsupported("volumes.mode", settings.volumes.mode, _MODES, in_order=True)
-    if settings.listen and not _is_address(settings.listen):
+    if settings.listen and split_address(settings.listen) is None:
         find.invalid("listen", settings.listen, "must be an address and a port, such as 127.0.0.1:6443")
     if settings.image_cache and not settings.image_cache.startswith("/"):
         find.invalid("imageCache", settings.image_cache, "must be an absolute path")
@@ -99,11 +99,6 @@ def check_settings(settings: SupervisorConfiguration) -> Findings:
     for index, name in enumerate(settings.inherit_env):
         find.each_invalid(f"inheritEnv[{index}]", name, names.env_name(name))
     return find
-
-
-def _is_address(text: str) -> bool:
-    host, _, port = text.rpartition(":")
-    return bool(host) and port.isdecimal() and int(port) <= 65535
 
 
 def _check_archive(find: Findings, path: str, mapping: ImageMapping) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from initsup.errors import InvalidManifest, Problem
+from initsup.spec.units import whole_number
 
 from .findings import Finding
 
@@ -109,18 +110,14 @@ def malformed(message: str, hint: str = "", line: int = 0) -> InvalidManifest:
     return InvalidManifest([Problem(path="", message=message, hint=hint, line=line)])
 
 
-def _is_index(text: str) -> bool:
-    """Whether it is the place of an item: other digits, and more than any list has items, are the name of a key."""
-    return text.isascii() and text.isdecimal() and len(text) < 10
-
-
 def _steps(path: str) -> Path:
     """`spec.containers[0].labels[a.b/c]` → `("spec", "containers", 0, "labels", "a.b/c")`."""
     steps: list[str | int] = []
     while path:
         if path.startswith("["):
             inner, _, path = path[1:].partition("]")
-            steps.append(int(inner) if _is_index(inner) else inner)
+            index = whole_number(inner)
+            steps.append(inner if index is None else index)
         else:
             end = min((at for at in (path.find("."), path.find("[")) if at >= 0), default=len(path))
             steps.append(path[:end])

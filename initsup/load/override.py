@@ -8,6 +8,7 @@ import msgspec
 
 from initsup.errors import InvalidManifest, Problem
 from initsup.spec.settings import SupervisorConfiguration
+from initsup.spec.units import whole_number
 
 from .decode import unknown_field
 
@@ -94,10 +95,11 @@ def _split(key: str) -> list[str]:
 
 def _value(text: str, kind: Any) -> Any:
     """What a text stands for in a field of `kind`; texts with units stay as they are."""
+    number = whole_number(text)
     if get_origin(kind) is Annotated:
         bare, meta = get_args(kind)
         if (meta.extra or {}).get("unit"):
-            return int(text) if text.isdigit() else text
+            return text if number is None else number
         kind = bare
     kinds = [part for part in get_args(kind) if part is not NoneType] if get_origin(kind) not in (tuple, dict) else []
     if kind is bool:
@@ -105,13 +107,13 @@ def _value(text: str, kind: Any) -> Any:
             raise ValueError("must be true or false")
         return text == "true"
     if kind is int:
-        if not text.removeprefix("-").isdigit():
+        if (size := whole_number(text.removeprefix("-"))) is None:
             raise ValueError("must be a whole number")
-        return int(text)
+        return -size if text.startswith("-") else size
     if get_origin(kind) is tuple and not text.startswith("["):
         return [part.strip() for part in text.split(",") if part.strip()]
     if kind is str or kinds:
-        return int(text) if kinds and text.isdigit() else text
+        return text if number is None or not kinds else number
     try:
         return msgspec.json.decode(text)
     except msgspec.DecodeError:

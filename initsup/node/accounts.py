@@ -7,6 +7,7 @@ import os
 import msgspec
 
 from initsup.node.beneath import read_beneath
+from initsup.spec.units import whole_number
 
 MOST_READ = 2**24
 """Bytes of passwd or group that are looked at: who has made an image must not fill the memory of initsup."""
@@ -71,4 +72,7 @@ def _lines(root: str, path: str, fields: int) -> list[list[str]]:
         return []
     entries = [line.split(":") for line in text.split("\n")]
     numbers = slice(2, fields) if fields == 4 and path.endswith("passwd") else slice(2, 3)
-    return [one for one in entries if len(one) >= fields and all(text.isdigit() for text in one[numbers])]
+    return [
+        one for one in entries
+        if len(one) >= fields and all(whole_number(text) is not None for text in one[numbers])
+    ]  # fmt: skip

@@ -26,6 +26,7 @@ from initsup.node.accounts import find
 from initsup.node.failures import CannotCreate
 from initsup.node.go_text import quote
 from initsup.spec.pod import Capabilities, Container, PodSecurityContext, PodSpec, SecurityContext
+from initsup.spec.units import whole_number
 
 _ALL = (
     "CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE NET_BIND_SERVICE "
@@ -159,7 +160,8 @@ def _split(image_user: int | str | None) -> tuple[int | str | None, int | str | 
 
 
 def _number(text: str) -> int | str | None:
-    return int(text) if text.isascii() and text.isdigit() else text or None
+    number = whole_number(text)
+    return (text or None) if number is None else number
 
 
 def _group(wanted: int | str | None, root: str) -> int | None:

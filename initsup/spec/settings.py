@@ -10,6 +10,7 @@ import msgspec
 
 from .base import Base, Int32, Int64
 from .pod import ObjectMeta
+from .units import whole_number
 
 API_VERSION = "initsup.dev/v1alpha1"
 
@@ -97,3 +98,12 @@ def split_archive(archive: str) -> tuple[str, str]:
     """The path and the name (empty: none) in an `ImageMapping.archive`."""
     path, mark, name = archive.rpartition("#")
     return (path, name) if mark else (archive, "")
+
+
+def split_address(address: str) -> tuple[str, int] | None:
+    """The host, an IP address without its brackets, and the port of a `listen`; None when it has not both."""
+    host, _, port = address.rpartition(":")
+    host, number = host.removeprefix("[").removesuffix("]"), whole_number(port)
+    if not host or number is None or number > 65535:
+        return None
+    return "127.0.0.1" if host == "localhost" else host, number

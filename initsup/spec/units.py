@@ -9,6 +9,21 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from fractions import Fraction
 
+# -- whole numbers ---------------------------------------------------------------------------------------------------
+
+
+def whole_number(text: str) -> int | None:
+    """The number that `text` is: ASCII digits and nothing else. None for all other text, also for thousands of digits,
+    which Python refuses to make a number of (`sys.set_int_max_str_digits`).
+    """
+    if not (text.isascii() and text.isdecimal()):  # of digits there are more, such as ²
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        return None
+
+
 # -- quantities ------------------------------------------------------------------------------------------------------
 
 NANO = 10**9
@@ -205,8 +220,9 @@ _SIGNAL_NAMES = {number: name for name, number in reversed(SIGNALS.items())}
 
 def signal_number(name: str) -> int:
     """The number of a signal given as `SIGTERM`, `TERM`, `sigterm`, `15` or `SIGRTMIN+3`. Raises ValueError."""
-    if name.isascii() and name.isdigit() and 0 < int(name) <= SIGRTMAX:
-        return int(name)
+    given = whole_number(name)
+    if given is not None and 0 < given <= SIGRTMAX:
+        return given
     upper = name.upper()
     number = SIGNALS.get(upper) or SIGNALS.get("SIG" + upper)
     if number is None:

@@ -477,6 +477,8 @@ def settings(**fields: Any) -> dict[str, Any]:
         pytest.param(
             settings(listen="6443"), 'listen: Invalid value: "6443": must be an address and a port', id="no address"
         ),
+        pytest.param(settings(listen="[]:1"), 'listen: Invalid value: "[]:1": must be an address', id="an empty one"),
+        pytest.param(settings(listen=f":{'9' * 5000}"), 'listen: Invalid value: ":99', id="a port of 5000 digits"),
         pytest.param(settings(images={"a": {"rootfs": "x"}}), "images[a].rootfs: Invalid value", id="a relative root"),
     ],
 )

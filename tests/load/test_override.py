@@ -66,6 +66,9 @@ def test_override(write: Write, override: str, attribute: str, expected: Any) ->
         ),
         pytest.param("bestEffort", "--set bestEffort: must be KEY=VALUE", id="no value"),
         pytest.param("bestEffort=yes", "--set bestEffort: must be true or false", id="no truth value"),
+        pytest.param(
+            "containerLogMaxFiles=\u00b2", "--set containerLogMaxFiles: must be a whole number", id="no digit"
+        ),
         pytest.param("containerLogMaxFiles=x", "--set containerLogMaxFiles: must be a whole number", id="no number"),
         pytest.param("bestEffort.x=1", "--set bestEffort.x: bestEffort has no fields", id="too deep"),
         pytest.param("images.a.env.\udccb=v", r"--set 'images.a.env.\udccb': must be UTF-8", id="no text"),

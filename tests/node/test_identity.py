@@ -40,9 +40,10 @@ def ids(uid: int, gid: int, *others: int) -> Identity:
 
 @pytest.fixture
 def root(tmp_path: Path) -> str:
-    """A root file system with one user who is a member of other groups, and a broken line."""
+    """A root file system with one user who is a member of other groups, and broken lines."""
     (tmp_path / "etc").mkdir()
-    (tmp_path / "etc/passwd").write_text("root:x:0:0::/:/bin/sh\nbroken\nweb:x:1001:100::/:/bin/sh\n")
+    odd = f"two:x:\u00b2:1::/:/bin/sh\nhuge:x:{'9' * 5000}:1::/:/bin/sh\n"
+    (tmp_path / "etc/passwd").write_text(f"root:x:0:0::/:/bin/sh\nbroken\n{odd}web:x:1001:100::/:/bin/sh\n")
     (tmp_path / "etc/group").write_text("root:x:0:\nusers:x:100:\ndocker:x:999:me,web\nmail:x:8:web\nnone:x:7:\n")
     return str(tmp_path)
 

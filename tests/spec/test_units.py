@@ -19,7 +19,26 @@ from initsup.spec.units import (
     signal_name,
     signal_number,
     value,
+    whole_number,
 )
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        pytest.param("0", 0, id="zero"),
+        pytest.param("0042", 42, id="zeros before it"),
+        pytest.param("", None, id="nothing"),
+        pytest.param("-1", None, id="a sign"),
+        pytest.param(" 1", None, id="a blank"),
+        pytest.param("1_0", None, id="what Python takes"),
+        pytest.param("\u00b2", None, id="a digit that is no number"),
+        pytest.param("\u0663", None, id="a number that is not of ASCII"),
+        pytest.param("9" * 5000, None, id="more digits than a number may have"),
+    ],
+)
+def test_whole_number(text: str, number: int | None) -> None:
+    assert whole_number(text) == number
 
 
 @pytest.mark.parametrize(
@@ -176,8 +195,8 @@ def test_signal_names() -> None:
         "SIGRTMIN+3",
         "99",
     )
-    for bad in ("", "SIGNONE", "0", "65", "SIGRTMIN+16"):
-        with pytest.raises(ValueError, match="signal"):
+    for bad in ("", "SIGNONE", "0", "65", "SIGRTMIN+16", "9" * 5000):
+        with pytest.raises(ValueError, match="not a signal"):
             signal_number(bad)
 
 
