@@ -247,16 +247,9 @@ def _until_free(state_dir: str) -> None:
 
 def is_held(state_dir: str) -> bool:
     """Whether an initsup lives in the directory, be it that it does not answer."""
-    import fcntl
+    from initsup.node.neighbours import is_locked
 
     try:
-        lock = os.open(os.path.join(state_dir, LOCK), os.O_RDONLY | os.O_CLOEXEC)
+        return is_locked(os.path.join(state_dir, LOCK))
     except OSError:
         return False
-    try:
-        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(lock)
-    return False

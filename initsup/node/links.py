@@ -142,10 +142,10 @@ class Links:
         """
         if not self._manifest.settings.best_effort and (found := _problems(self._manifest, container)):
             raise CannotCreate(CONFIG_ERROR, "; ".join(found))
+        if root is not None:
+            return None
         log = None
         for bind in binds:
-            if root is not None:
-                continue
             if bind.what == TERMINATION_LOG:
                 log = self._provide_log(bind.target)
             if not bind.volume:
@@ -155,8 +155,7 @@ class Links:
             except OSError as error:
                 if self._manifest.settings.best_effort and closed(bind.target):
                     continue  # `problems` has named it
-                words = said(error)
-                message = f'cannot link {bind.what} to "{bind.target}": {words}'
+                message = f'cannot link {bind.what} to "{bind.target}": {said(error)}'
                 raise CannotCreate(CONFIG_ERROR, message) from None
         return log
 

@@ -51,13 +51,9 @@ def _states(target: str) -> Iterator[str]:
         at = target.find("/volumes/", at + 1)
 
 
-def _is_held(volumes: str) -> bool:
-    try:
-        fd = os.open(volumes, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except PermissionError:  # another user's: it cannot be told
-        return True
-    except OSError:
-        return False
+def is_locked(path: str) -> bool:
+    """Whether somebody else holds an exclusive lock on what is at `path`. Raises OSError when it cannot be opened."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError:
@@ -67,23 +63,38 @@ def _is_held(volumes: str) -> bool:
     return False
 
 
+def _is_held(volumes: str) -> bool:
+    try:
+        return is_locked(f"{volumes}/.")  # a directory, and no pipe that somebody has put there
+    except PermissionError:  # another user's: it cannot be told
+        return True
+    except OSError:
+        return False
+
+
 @contextmanager
 def unmounted(path: str) -> Iterator[None]:
     """As long as `path` is moved away: another pod must not have mounted anything there, its containers would lose it.
 
     Raises OSError.
     """
-    fd = -1
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(fd)
-        raise InUse(errno.EBUSY, "another pod has mounted something there") from None
-    except OSError:  # a link, or nothing for us to read, or a file system without locks
-        pass
+    except OSError:  # a link, or nothing for us to read
+        fd = -1
     try:
+        if fd != -1:
+            _lock_alone(fd)
         yield
     finally:
         if fd != -1:
             os.close(fd)
+
+
+def _lock_alone(fd: int) -> None:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise InUse(errno.EBUSY, "another pod has mounted something there") from None
+    except OSError:  # a file system without locks
+        pass

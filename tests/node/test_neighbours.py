@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -210,3 +211,15 @@ def test_a_link_of_another_user_is_taken_for_one_in_use() -> None:
         os.symlink(f"{place}/state/volumes/v", f"{place}/link")
         assert as_user(1000, lambda: say(neighbours.owner(f"{place}/link"))) == f"{place}/state\n"
         assert neighbours.owner(f"{place}/link") == ""
+
+
+def test_a_file_that_cannot_be_opened_just_now_is_in_nobody_s_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one with a lease, fcntl(2)."""
+
+    def refuse(*_: object) -> int:
+        raise BlockingIOError(errno.EWOULDBLOCK, os.strerror(errno.EWOULDBLOCK))
+
+    monkeypatch.setattr(os, "open", refuse)
+    with neighbours.unmounted("/file"):
+        reached = True
+    assert reached
