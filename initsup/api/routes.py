@@ -21,27 +21,32 @@ class Refusal(Exception):
 
 def is_plain(request: dict[str, Any]) -> bool:
     """Whether `answer` is all that there is to a request."""
-    verb = request.get("verb")
-    return isinstance(verb, str) and verb in {**_QUESTIONS, **_ORDERS} and not request.get("watch")
+    verb = _verb(request)
+    return (verb in _QUESTIONS or verb in _ORDERS) and not request.get("watch")
 
 
 def answer(engine: Engine, request: dict[str, Any]) -> dict[str, Any]:
     """Answer one request."""
-    verb = request.get("verb")
-    if not isinstance(verb, str) or verb not in _ORDERS:
+    order = _ORDERS.get(_verb(request))
+    if order is None:
         return tell(engine.moment(), request)
     try:
-        return _ORDERS[verb](engine, request)
+        return order(engine, request)
     except Refusal as problem:
         return {"error": str(problem), "code": 1}
 
 
 def tell(moment: Moment, request: dict[str, Any]) -> dict[str, Any]:
     """Answer a question by how things stood then."""
+    question = _QUESTIONS.get(_verb(request))
+    if question is None:
+        return {"error": f"unknown request {request.get('verb')!r}", "code": 1}
+    return question(moment, request)
+
+
+def _verb(request: dict[str, Any]) -> str:
     verb = request.get("verb")
-    if not isinstance(verb, str) or verb not in _QUESTIONS:
-        return {"error": f"unknown request {verb!r}", "code": 1}
-    return _QUESTIONS[verb](moment, request)
+    return verb if isinstance(verb, str) else ""
 
 
 def container_of(engine: Engine, request: dict[str, Any]) -> tuple[str, ContainerFacts]:
