@@ -12,7 +12,7 @@ from initsup.api import patch
 from initsup.api.applying import Managers
 from initsup.api.body import check_depth, decoded, object_of, part
 from initsup.api.exchange import JSON, Request
-from initsup.api.failure import Failure, bad_request, conflict, invalid
+from initsup.api.failure import Failure, bad_request, conflict, invalid, unsupported
 from initsup.api.negotiate import KINDS
 from initsup.load import names
 from initsup.load.findings import Finding
@@ -82,10 +82,8 @@ def check_options(request: Request) -> None:
     for field, known in _KNOWN.items():
         for word in request.query.get(field, ()):
             if word and word not in known:
-                choice = ", ".join(f'"{one}"' for one in known)
-                message = f'Unsupported value: "{word}": supported values: {choice}'
                 kind = f"{_OPTIONS.get(request.method, 'Options')}.meta.k8s.io"
-                raise invalid(kind, "", (field, "FieldValueNotSupported", message))
+                raise invalid(kind, "", unsupported(field, word, known))
 
 
 def applies(request: Request) -> bool:

@@ -5,6 +5,7 @@ Scripts match some of the messages, so they are the API server's own (apimachine
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 REASONS = {
@@ -91,6 +92,12 @@ def conflict(resource: str, name: str, why: str) -> Failure:
     """The object is not what the client takes it for."""
     message = f'Operation cannot be fulfilled on {resource} "{name}": {why}'
     return Failure(409, message, details={"name": name, "kind": resource})
+
+
+def unsupported(field: str, value: str, known: Iterable[str]) -> tuple[str, str, str]:
+    """A problem for `invalid`: a word that is none of the known ones."""
+    words = ", ".join(f'"{word}"' for word in known)
+    return field, "FieldValueNotSupported", f'Unsupported value: "{value}": supported values: {words}'
 
 
 def invalid(kind: str, name: str, *problems: tuple[str, str, str]) -> Failure:

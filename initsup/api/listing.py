@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from initsup.api.exchange import Request
-from initsup.api.failure import bad_request, invalid
+from initsup.api.failure import bad_request, invalid, unsupported
 from initsup.api.selectors import Selection
 from initsup.api.store import Store
 
@@ -81,7 +81,7 @@ def _problems_of_list(match: str, continued: bool, request: Request) -> list[tup
     if match and continued:
         problems.append(_forbidden("resourceVersionMatch is forbidden when continue is provided"))
     if match not in ("", _NEWER, _EXACT):
-        problems.append(_unsupported(match, f'"{_EXACT}", "{_NEWER}", ""'))
+        problems.append(unsupported("resourceVersionMatch", match, (_EXACT, _NEWER, "")))
     if match == _EXACT and version == "0":
         problems.append(_forbidden('resourceVersionMatch "exact" is forbidden for resourceVersion "0"'))
     if "sendInitialEvents" in request.query:
@@ -97,7 +97,7 @@ def _problems_of_watch(match: str, continued: bool, *, asked: bool) -> list[tupl
         why = "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
         problems.append(_forbidden(why))
     if match not in ("", _NEWER):
-        problems.append(_unsupported(match, f'"{_NEWER}"'))
+        problems.append(unsupported("resourceVersionMatch", match, (_NEWER,)))
     if match and continued:
         problems.append(_forbidden("resourceVersionMatch is forbidden when continue is provided"))
     return problems
@@ -105,11 +105,6 @@ def _problems_of_watch(match: str, continued: bool, *, asked: bool) -> list[tupl
 
 def _forbidden(why: str, field: str = "resourceVersionMatch") -> tuple[str, str, str]:
     return field, "FieldValueForbidden", f"Forbidden: {why}"
-
-
-def _unsupported(match: str, known: str) -> tuple[str, str, str]:
-    message = f'Unsupported value: "{match}": supported values: {known}'
-    return "resourceVersionMatch", "FieldValueNotSupported", message
 
 
 def _place(one: Object) -> _Place:
