@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from initsup.cli.arguments import add_overrides, overrides
@@ -83,7 +84,7 @@ def lacking(args: Namespace, manifest: Manifest) -> list[Problem]:
     from initsup.load.read import located
     from initsup.node.promises import broken
 
-    found = broken(manifest, lambda: _way_of_volumes(manifest))
+    found = broken(manifest, lambda: _way_of_volumes(manifest.settings.volumes.mode))
     if found and not manifest.settings.best_effort:
         raise InvalidManifest(located(found, args.files, overrides(args)))
     return found
@@ -92,15 +93,16 @@ def lacking(args: Namespace, manifest: Manifest) -> list[Problem]:
 def _missing(manifest: Manifest) -> list[str]:
     from initsup.node.promises import missing
 
-    return missing(manifest, lambda: _way_of_volumes(manifest))
+    return missing(manifest, lambda: _way_of_volumes(manifest.settings.volumes.mode))
 
 
-def _way_of_volumes(manifest: Manifest) -> tuple[Way, str]:
+@cache  # it is tried out, and asked for twice
+def _way_of_volumes(mode: str) -> tuple[Way, str]:
     from initsup.api.files import places
     from initsup.node.survey import way_of_volumes
 
     try:
-        return way_of_volumes(places(), manifest.settings.volumes.mode)
+        return way_of_volumes(places(), mode)
     except OSError as problem:
         raise InitsupError(f"cannot try out whether mounts are permitted: {problem}") from None
 
