@@ -102,6 +102,7 @@ class Box:
 
     def start(self, attempt: int, on_exit: OnExit) -> Process:
         """Start the main process of an instance. Raises CannotCreate, SpawnError, OSError; it leaves nothing then."""
+        self._launch = None  # nothing of an instance before this one is told of it
         _check_descriptors()
         self._launch = self._prepared(attempt)
         begin = self._start_on_terminal if self.spec.tty else self._start_on_pipes

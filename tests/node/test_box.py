@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from initsup.core.actions import Start
+from initsup.core.events import Started, StartFailed
+from initsup.node import box
+from initsup.node.failures import SpawnError
+from initsup.node.node import HostNode
+from tests.build import container, planned
+
+pytestmark = pytest.mark.real
+
+
+def test_a_start_that_came_to_no_user_does_not_tell_of_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> None:
+        raise SpawnError("pipe", errno.EMFILE, "too many open files")
+
+    node = HostNode(planned(msgspec.structs.replace(container("a"), command=("true",))), str(tmp_path))
+    try:
+        started = node.do(Start(container="a", attempt=0))
+        assert isinstance(started, Started)
+        assert started.user is not None
+        assert started.user.uid == os.geteuid()
+        monkeypatch.setattr(box, "_check_descriptors", refuse)
+        failed = node.do(Start(container="a", attempt=1))
+        assert isinstance(failed, StartFailed)
+        assert failed.user is None
+    finally:
+        node.close()
