@@ -384,6 +384,10 @@ class Engine:
         return [*filter(None, [self.journal.degraded]), *self._lacking, *self.node.degraded()]
 
 
+UNTOLD = 64
+"""Moments that an observer lets wait to be told."""
+
+
 class Moment:
     """What can be asked of an engine's pod, as it was once; that costs nothing until somebody asks."""
 

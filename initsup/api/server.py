@@ -20,7 +20,7 @@ from initsup.api.door import Door
 from initsup.api.routes import Refusal, answer, running_container, tell
 from initsup.core.facts import Exited
 from initsup.core.narrate import Notice
-from initsup.engine import Command, Engine, Moment
+from initsup.engine import UNTOLD, Command, Engine, Moment
 from initsup.errors import InitsupError
 from initsup.node.handover import Parcel
 
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 MAX_REQUEST = 1 << 20
 MAX_BACKLOG = 1 << 20
 """Bytes that a client which watches may leave unread before it misses something."""
-UNTOLD = 64
-"""Moments of the pod that wait to be told to those who watch."""
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 _encode = msgspec.json.Encoder().encode
 

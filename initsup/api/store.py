@@ -19,7 +19,7 @@ from initsup.api.audience import Audience, Seat
 from initsup.api.failure import Failure
 from initsup.api.surroundings import config_maps, namespaces, node, secrets
 from initsup.core.narrate import Notice
-from initsup.engine import Engine, Moment
+from initsup.engine import UNTOLD, Engine, Moment
 from initsup.journal import MAX_NOTICES, as_event
 
 if TYPE_CHECKING:
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 HISTORY = 1024
 """Changes that are kept for watches."""
-UNTOLD = 64
-"""Moments of the pod that wait to be told."""
 
 Object = dict[str, Any]
 

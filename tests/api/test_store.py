@@ -11,12 +11,12 @@ import pytest
 
 from initsup.api.exchange import Request
 from initsup.api.selectors import Selection
-from initsup.api.store import HISTORY, UNTOLD, Store
+from initsup.api.store import HISTORY, Store
 from initsup.api.watching import Watch
 from initsup.core.events import RestartAsked
 from initsup.core.narrate import Notice
 from initsup.core.report import Where
-from initsup.engine import Engine
+from initsup.engine import UNTOLD, Engine
 from initsup.journal import MAX_NOTICES, Journal
 from tests.build import container, planned
 from tests.fake_node import FakeNode, Habit
