@@ -38,6 +38,8 @@ from tests.build import container, planned, probe
 from tests.fake_node import FakeNode, Habit
 from tests.fuzz.judge import Target
 
+NOT_STARTED = b"Internal error occurred: error executing command in container: nothing is run here"
+"""What the API has to say, as kubelet does, where the node of these pods runs no command."""
 PATIENCE = 20.0
 """Seconds in which an exchange must end once the client has said everything."""
 _RUNNER = asyncio.Runner()
@@ -112,7 +114,7 @@ def _http(data: bytes) -> None:
         engine.node.close()  # type: ignore[attr-defined]
         engine.journal.close()
     assert not said.getvalue(), said.getvalue()[-1500:]
-    assert b"Internal error occurred" not in client.answer
+    assert b"Internal error occurred" not in client.answer.replace(NOT_STARTED, b"")
     if client.answer and b" 101 " not in client.answer[:20]:
         reader = h11.Connection(h11.CLIENT)
         reader.send(h11.Request(method="GET", target="/", headers=[("Host", "x")]))
