@@ -265,6 +265,15 @@ def test_clients_that_leave_leave_nothing(live: Live) -> None:
     live.until(lambda: descriptors(live.process.pid) <= before)
 
 
+def exec_of(query: str) -> bytes:
+    """The request for a command in `app` over a WebSocket."""
+    return (
+        f"GET {PODS}/live/exec?container=app&{query} HTTP/1.1\r\nHost: localhost\r\n"
+        "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: v5.channel.k8s.io\r\n\r\n"
+    ).encode()
+
+
 @pytest.mark.parametrize(
     ("frame", "close"),
     [
@@ -275,13 +284,8 @@ def test_clients_that_leave_leave_nothing(live: Live) -> None:
     ],
 )
 def test_malformed_websocket_frames(live: Live, frame: bytes, close: int) -> None:
-    head = (
-        f"GET {PODS}/live/exec?container=app&command=cat&stdin=1&stdout=1 HTTP/1.1\r\nHost: localhost\r\n"
-        "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-        "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: v5.channel.k8s.io\r\n\r\n"
-    )
     with live.unix() as connection:
-        connection.sendall(head.encode())
+        connection.sendall(exec_of("command=cat&stdin=1&stdout=1"))
         answer = b""
         while b"\r\n\r\n" not in answer:
             answer += connection.recv(4096)
@@ -295,13 +299,8 @@ def test_malformed_websocket_frames(live: Live, frame: bytes, close: int) -> Non
 
 def ran(live: Live, query: str) -> bytes:
     """What comes back from a command, frames and all."""
-    head = (
-        f"GET {PODS}/live/exec?container=app&{query} HTTP/1.1\r\nHost: localhost\r\n"
-        "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-        "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: v5.channel.k8s.io\r\n\r\n"
-    )
     with live.unix() as connection:
-        connection.sendall(head.encode())
+        connection.sendall(exec_of(query))
         answer = b""
         while b"}\x88" not in answer and (piece := connection.recv(4096)):  # the status, and the closing frame
             answer += piece
