@@ -107,18 +107,55 @@ def sip(connection: socket.socket, most: int) -> bytes:
     return data
 
 
-async def test_a_client_that_watches_and_does_not_read_costs_little_and_gets_the_last_word(tmp_path: Path) -> None:
-    plan = planned(container("a"))
-    node = FakeNode({"a": Habit()}, Engine.now)
-    engine = Engine(plan, node, Journal(str(tmp_path / "journal"), plan, 0.0), Where)
-    over, listener = anyio.Event(), bind_unix(str(tmp_path), "control.sock")
-    door = Door(engine, str(tmp_path))
-    desk = Desk(engine, door, listener)
-    with anyio.fail_after(60), listener, socket.socket(socket.AF_UNIX) as lazy:
+class Counting(Engine):
+    """Counts how often the pod is made out, of which what does not work is a part."""
+
+    count = 0
+
+    def trouble(self) -> list[str]:
+        self.count += 1
+        return super().trouble()
+
+
+class Office:
+    """An engine with one container, and its desk."""
+
+    def __init__(self, path: Path) -> None:
+        plan = planned(container("a"))
+        self.node = FakeNode({"a": Habit()}, Engine.now)
+        self.engine = Counting(plan, self.node, Journal(str(path / "journal"), plan, 0.0), Where)
+        self._address = str(path / "control.sock")
+        self._listener = bind_unix(str(path), "control.sock")
+        self._door = Door(self.engine, str(path))
+        self._clients: list[socket.socket] = []
+        self.desk = Desk(self.engine, self._door, self._listener)
+
+    def watcher(self) -> socket.socket:
+        """A client that watches the pod."""
+        client = socket.socket(socket.AF_UNIX)
+        self._clients.append(client)
+        client.connect(self._address)
+        client.sendall(b'{"verb": "get", "watch": true}\n')
+        return client
+
+    def close(self) -> None:
+        for one in (*self._clients, self._listener, self._door, self.node, self.engine.journal):
+            one.close()
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Iterator[Office]:
+    one = Office(tmp_path)
+    yield one
+    one.close()
+
+
+async def test_a_client_that_watches_and_does_not_read_costs_little_and_gets_the_last_word(office: Office) -> None:
+    engine, node, over = office.engine, office.node, anyio.Event()
+    with anyio.fail_after(60):
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(desk.serve, over)
-            lazy.connect(str(tmp_path / "control.sock"))
-            lazy.sendall(b'{"verb": "get", "watch": true}\n')
+            tasks.start_soon(office.desk.serve, over)
+            lazy = office.watcher()
             while not engine.observers:
                 await anyio.lowlevel.checkpoint()
             tasks.start_soon(engine.run)
@@ -129,21 +166,8 @@ async def test_a_client_that_watches_and_does_not_read_costs_little_and_gets_the
             node.post(StopAsked(at=engine.now()))
             data = await anyio.to_thread.run_sync(sip, lazy, 4 * MAX_BACKLOG)
             over.set()
-    door.close()
-    node.close()
-    engine.journal.close()
     assert len(data) < 2 * MAX_BACKLOG
     assert msgspec.json.decode(data.splitlines()[-1])["status"]["containerStatuses"][0]["state"]["terminated"]
-
-
-class Counting(Engine):
-    """Counts how often the pod is made out, of which what does not work is a part."""
-
-    count = 0
-
-    def trouble(self) -> list[str]:
-        self.count += 1
-        return super().trouble()
 
 
 class Passes:
@@ -159,20 +183,13 @@ class Passes:
         return None
 
 
-async def test_a_state_is_made_out_once_for_all_who_watch_and_each_of_them_sees_every_one(tmp_path: Path) -> None:
-    plan = planned(container("a"))
-    node = FakeNode({"a": Habit()}, Engine.now)
-    engine = Counting(plan, node, Journal(str(tmp_path / "journal"), plan, 0.0), Where)
+async def test_a_state_is_made_out_once_for_all_who_watch_and_each_of_them_sees_every_one(office: Office) -> None:
+    engine, over = office.engine, anyio.Event()
     engine.step()
-    over, listener = anyio.Event(), bind_unix(str(tmp_path), "control.sock")
-    door, clients = Door(engine, str(tmp_path)), [socket.socket(socket.AF_UNIX) for _ in range(20)]
-    desk = Desk(engine, door, listener)
-    with anyio.fail_after(60), listener:
+    with anyio.fail_after(60):
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(desk.serve, over)
-            for client in clients:
-                client.connect(str(tmp_path / "control.sock"))
-                client.sendall(b'{"verb": "get", "watch": true}\n')
+            tasks.start_soon(office.desk.serve, over)
+            clients = [office.watcher() for _ in range(20)]
             while engine.count < len(clients):
                 await anyio.lowlevel.checkpoint()
             await anyio.wait_all_tasks_blocked()
@@ -189,11 +206,6 @@ async def test_a_state_is_made_out_once_for_all_who_watch_and_each_of_them_sees_
     seen = [
         [states(pod) for pod in map(msgspec.json.decode, sip(client, MAX_BACKLOG).splitlines())] for client in clients
     ]
-    for client in clients:
-        client.close()
-    door.close()
-    node.close()
-    engine.journal.close()
     assert seen == [seen[0]] * len(clients)
     assert (
         distinct(seen[0])
@@ -202,29 +214,20 @@ async def test_a_state_is_made_out_once_for_all_who_watch_and_each_of_them_sees_
     )
 
 
-async def test_who_watches_is_told_by_the_next_program_what_this_one_has_seen_last(tmp_path: Path) -> None:
-    plan = planned(container("a"))
-    node = FakeNode({"a": Habit()}, Engine.now)
-    engine = Engine(plan, node, Journal(str(tmp_path / "journal"), plan, 0.0), Where)
+async def test_who_watches_is_told_by_the_next_program_what_this_one_has_seen_last(office: Office) -> None:
+    engine = office.engine
     engine.step()
-    over, listener = anyio.Event(), bind_unix(str(tmp_path), "control.sock")
-    door = Door(engine, str(tmp_path))
-    desk = Desk(engine, door, listener)
-    with anyio.fail_after(60), listener, socket.socket(socket.AF_UNIX) as client:
+    with anyio.fail_after(60):
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(desk.serve, over)
-            client.connect(str(tmp_path / "control.sock"))
-            client.sendall(b'{"verb": "get", "watch": true}\n')
+            tasks.start_soon(office.desk.serve, anyio.Event())
+            office.watcher()
             while not engine.observers:
                 await anyio.lowlevel.checkpoint()
             await anyio.wait_all_tasks_blocked()
             engine.happened(RestartAsked(at=engine.now(), container="a"))
             engine.step()
-            (kept,) = desk.handed_over(Parcel()).clients
+            (kept,) = office.desk.handed_over(Parcel()).clients
             tasks.cancel_scope.cancel()
-    door.close()
-    node.close()
-    engine.journal.close()
     assert distinct([states(msgspec.json.decode(line)) for line in kept.unsent.splitlines()]) == ["running 1"]
 
 
