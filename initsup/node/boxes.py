@@ -226,6 +226,7 @@ class Boxes:
         except OSError as problem:
             return [f"cannot remove the volumes: {problem}"]
         finally:
+            self.processes.close()
             os.close(self.null)
         return []
 

@@ -109,6 +109,10 @@ class Processes:
         self._numbers = itertools.count()
         self._doomed: list[Process] = []
 
+    def close(self) -> None:
+        """Nothing more is started or ended."""
+        self._forest.close()
+
     def start(self, launch: Launch, on_exit: OnExit) -> Process:
         """Start something, in a tree of its own. Raises SpawnError."""
         tree = self._forest.plant()

@@ -97,8 +97,13 @@ class Forest:
         self._me = os.getpid()
         self.sighted = procfs.is_ours()
         """False: /proc is missing or another PID namespace's, so that no more is known than what was started here."""
-        self._before = frozenset(procfs.children(self._me) if self.sighted else ())
+        self._children = procfs.OwnChildren()
+        self._before = frozenset(map(int, self._children.text()) if self.sighted else ())
         """Children from before exec, which belong to whoever started initsup."""
+
+    def close(self) -> None:
+        """To be asked no more."""
+        self._children.close()
 
     def plant(self) -> Tree:
         """A new tree, for one start of something."""
@@ -200,7 +205,7 @@ class Forest:
     def _adopted(self) -> list[int]:
         """The children of initsup that it has not started itself."""
         watched, before = self._reaper.watched, self._before
-        listed = procfs.children_text(self._me) if self.sighted else []
+        listed = self._children.text() if self.sighted else []
         if len(listed) <= len(watched):  # all of which are in the list until they are reaped
             return []
         return [pid for pid in map(int, listed) if pid not in watched and pid not in before]

@@ -33,7 +33,7 @@ OWN_EACH_TIME = {
     "node.box.Box": "_boxes name probes spec",
     "node.boxes.Boxes": "_say context images mounts null plan processes pump qos volumes",
     "node.tree.Tree": "_forest",
-    "node.tree.Forest": "_marks _me _reaper sighted launched",
+    "node.tree.Forest": "_children _marks _me _reaper sighted launched",
     "node.mark.Marks": "_base _shift works",
     "node.limits.Cgroup": "directory procs",
     "node.limits.Cgroups": "_name _of_pod",

@@ -251,6 +251,16 @@ def test_nothing_left_is_seen_at_once(world: World) -> None:
     tree.close()
 
 
+def test_own_children_are_told_again_and_again(world: World) -> None:
+    own = procfs.OwnChildren()
+    before = [int(one) for one in own.text()]
+    assert before == procfs.children(os.getpid())
+    pids = [spawn(launch("/bin/sleep", "1000", out=null(), cwd=str(world.place))) for _ in range(3)]
+    assert [int(one) for one in own.text()] == [*before, *pids]
+    own.close()
+    assert [int(one) for one in own.text()] == [*before, *pids]
+
+
 NO_MARKS = """
 import os, resource
 resource.setrlimit(10, (0, 0))
