@@ -14,6 +14,8 @@ import errno
 import os
 import resource
 import signal
+from functools import cache
+from typing import NamedTuple
 
 import msgspec
 
@@ -131,42 +133,56 @@ def _spawn_fast(launch: Launch) -> int:
 
 
 def _exec_inside(launch: Launch, namespace: int) -> int:
-    own = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
-    uts = None if launch.uts_namespace is None else os.open("/proc/self/ns/uts", os.O_RDONLY | os.O_CLOEXEC)
-    root = os.open("/", _PLACE)
+    from initsup.node import syscalls
+
+    home = _home()
+    _enter(namespace, syscalls.CLONE_NEWNS)
     try:
-        _enter(namespace, launch.uts_namespace)
-        try:
-            return _exec(launch)
-        finally:
-            _return(own, uts, root)
+        if launch.uts_namespace is not None:
+            _enter(launch.uts_namespace, syscalls.CLONE_NEWUTS)
+        return _exec(launch)
     finally:
-        for fd in (own, root, *(() if uts is None else (uts,))):
-            os.close(fd)
+        _return(home, with_uts=launch.uts_namespace is not None)
 
 
-def _enter(namespace: int, uts: int | None) -> None:
+class _Home(NamedTuple):
+    """Descriptors of initsup's own namespaces, and of its root."""
+
+    mount: int
+    uts: int
+    root: int
+
+
+@cache
+def _home() -> _Home:
+    """They stay open: initsup never moves."""
+    mount, uts = (os.open(f"/proc/self/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC) for kind in ("mnt", "uts"))
+    return _Home(mount, uts, os.open("/", _PLACE))
+
+
+def _enter(namespace: int, kind: int) -> None:
     from initsup.node import syscalls
 
     try:
-        syscalls.unshare(syscalls.CLONE_FS)  # a thread would share root and directory, which setns(2) refuses
-        syscalls.setns(namespace, syscalls.CLONE_NEWNS)
-        if uts is not None:
-            syscalls.setns(uts, syscalls.CLONE_NEWUTS)
+        try:
+            syscalls.setns(namespace, kind)
+        except OSError:
+            syscalls.unshare(syscalls.CLONE_FS)  # a thread shares root and directory, which setns(2) refuses
+            syscalls.setns(namespace, kind)
     except OSError as error:
         number = error.errno or 0
         raise SpawnError("setns", number, f"setns: {errno_text(number)}") from None
 
 
-def _return(namespace: int, uts: int | None, root: int) -> None:
+def _return(home: _Home, *, with_uts: bool) -> None:
     """To initsup's own namespaces, or rather nowhere: it must not go on in a container's."""
     from initsup.node import syscalls
 
     try:
-        syscalls.setns(namespace, syscalls.CLONE_NEWNS)
-        if uts is not None:
-            syscalls.setns(uts, syscalls.CLONE_NEWUTS)
-        os.fchdir(root)
+        syscalls.setns(home.mount, syscalls.CLONE_NEWNS)
+        if with_uts:
+            syscalls.setns(home.uts, syscalls.CLONE_NEWUTS)
+        os.fchdir(home.root)
         os.chroot(".")
     except OSError as error:
         raise RuntimeError("cannot return to the mount namespace of initsup") from error

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from initsup.node import syscalls, termination
+from initsup.node import spawn, syscalls, termination
 from initsup.node.failures import CannotCreate
 from initsup.node.mountinfo import make_root_read_only
 from initsup.spec.manifest import ConfigMap, Manifest, Secret
@@ -51,6 +51,7 @@ def worlds(tmp_path: Path, place: str) -> Iterator[Any]:
     It needs `place` only to be torn down before it.
     """
     made: list[World] = []
+    spawn._home()  # stays open for good
     mounted, here, open_files = Path("/proc/self/mountinfo").read_text(), os.getcwd(), len(os.listdir("/proc/self/fd"))
 
     def make(one: Manifest) -> World:

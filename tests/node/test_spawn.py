@@ -224,6 +224,18 @@ def test_name_of_a_uts_namespace(way: dict[str, Any], tmp_path: Path) -> None:
 
 
 @needs_root
+@ways
+def test_namespace_that_cannot_be_entered(way: dict[str, Any], tmp_path: Path) -> None:
+    here, own = os.getcwd(), os.readlink("/proc/self/ns/mnt")
+    with namespace(tmp_path) as holder, opened(f"/proc/{holder}/ns/mnt") as (fd,):
+        inside: dict[str, Any] = {"mount_namespace": fd, "uts_namespace": fd, **way}
+        with pytest.raises(SpawnError) as caught:
+            output_of("uname", "-n", env={"PATH": os.defpath}, **inside)
+    assert (caught.value.stage, caught.value.errno) == ("setns", errno.EINVAL)
+    assert (os.getcwd(), os.readlink("/proc/self/ns/mnt"), os.listdir(tmp_path)) == (here, own, [])
+
+
+@needs_root
 def test_root_directory(tmp_path: Path) -> None:
     with namespace(tmp_path) as holder, opened(f"/proc/{holder}/ns/mnt") as (fd,):
         script = "mkdir -p bin && cp /bin/sh bin/ && ldd /bin/sh | grep -o '/[^ ]*' | xargs -I@ cp --parents @ ."
