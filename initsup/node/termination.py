@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 
 from initsup.node.go_text import said
 
@@ -39,6 +40,9 @@ def take(path: str | None, shown: str) -> str:
     if path is None:
         return ""
     try:
+        there = os.lstat(path)
+        if stat.S_ISREG(there.st_mode) and there.st_size == 0:  # as mostly
+            return ""
         fd = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         return ""
