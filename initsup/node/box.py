@@ -7,7 +7,6 @@ container, out of what they share.
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import resource
 from typing import TYPE_CHECKING
@@ -103,7 +102,7 @@ class Box:
     def start(self, attempt: int, on_exit: OnExit) -> Process:
         """Start the main process of an instance. Raises CannotCreate, SpawnError, OSError; it leaves nothing then."""
         self._launch = None  # nothing of an instance before this one is told of it
-        _check_descriptors()
+        _check_descriptors(self._boxes.null)
         self._launch = self._prepared(attempt)
         begin = self._start_on_terminal if self.spec.tty else self._start_on_pipes
         try:
@@ -134,7 +133,7 @@ class Box:
 
     def run(self, argv: tuple[str, ...], fds: tuple[int, ...], on_exit: OnExit, *, tty: bool = False) -> Process:
         """Run another command beside the main process. Raises SpawnError."""
-        _check_descriptors()
+        _check_descriptors(self._boxes.null)
         if not self.main:
             raise SpawnError("exec", 0, "the container is not running")
         return self._spawn(fds, argv, on_exit, terminal=tty)
@@ -267,15 +266,17 @@ class BoxRunner:
             raise CannotRun(problem.message) from None
 
 
-def _check_descriptors() -> None:
-    """Raises SpawnError when so few are left that initsup itself would soon be out of them."""
+def _check_descriptors(any_one: int) -> None:
+    """Raises SpawnError when so few are left that initsup itself would soon be out of them.
+
+    The lowest numbers are given out first, so that of one more tells how many there are.
+    """
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    most = limit - _FDS_SPARE
-    if limit == resource.RLIM_INFINITY:
-        return
     try:
-        fcntl.fcntl(most, fcntl.F_GETFD)
+        newest = os.dup(any_one)
     except OSError:
-        return  # the lowest numbers are given out first: as long as this one is free, there never were more
-    if len(os.listdir("/proc/self/fd")) > most:
+        newest = limit
+    else:
+        os.close(newest)
+    if limit != resource.RLIM_INFINITY and newest > limit - _FDS_SPARE:
         raise SpawnError("pipe", errno.EMFILE, f"too many open files: initsup may have {limit} (ulimit -n)")

@@ -9,7 +9,7 @@ import pytest
 
 from initsup.core.actions import Start
 from initsup.core.events import Started, StartFailed
-from initsup.node import box
+from initsup.node.boxes import Boxes
 from initsup.node.failures import SpawnError
 from initsup.node.node import HostNode
 from tests.build import container, planned
@@ -20,8 +20,8 @@ pytestmark = pytest.mark.real
 def test_a_start_that_came_to_no_user_does_not_tell_of_the_one_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse() -> None:
-        raise SpawnError("pipe", errno.EMFILE, "too many open files")
+    def refuse(*_: object) -> None:
+        raise SpawnError("cgroup", errno.ENOSPC, "no space left on device")
 
     node = HostNode(planned(msgspec.structs.replace(container("a"), command=("true",))), str(tmp_path))
     try:
@@ -29,7 +29,7 @@ def test_a_start_that_came_to_no_user_does_not_tell_of_the_one_before(
         assert isinstance(started, Started)
         assert started.user is not None
         assert started.user.uid == os.geteuid()
-        monkeypatch.setattr(box, "_check_descriptors", refuse)
+        monkeypatch.setattr(Boxes, "cgroup", refuse)
         failed = node.do(Start(container="a", attempt=1))
         assert isinstance(failed, StartFailed)
         assert failed.user is None
