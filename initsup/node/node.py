@@ -167,6 +167,8 @@ class HostNode:
                 self._pump.ready(fd)
             elif fd in self.console:
                 self.console.ready(fd)
+        if self._signals.has_caught:  # meanwhile: whose output has ended has mostly ended itself
+            self._signalled()
         events, self._events = self._events, []
         return events
 

@@ -49,6 +49,11 @@ class Signals:
         """Readable when a signal has come in."""
         return self._read
 
+    @property
+    def has_caught(self) -> bool:
+        """Whether a signal has come in since the last `take`."""
+        return bool(self._caught)
+
     def wake(self) -> None:
         """Make it readable without a signal."""
         try:
