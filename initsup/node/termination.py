@@ -16,6 +16,13 @@ def renew(path: str) -> None:
 
     It stays the same file, since a mount of it shows the file and not its name.
     """
+    try:
+        there = os.lstat(path)
+    except FileNotFoundError:
+        pass
+    else:
+        if there.st_mode == stat.S_IFREG | _MODE and not there.st_size:  # as the one before has mostly left it
+            return
     _open_to_all(path, os.O_CREAT | os.O_TRUNC)
 
 
