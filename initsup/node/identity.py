@@ -155,7 +155,9 @@ def _verify_non_root(uid: int | None, image_name: int | str | None, where: str) 
 
 def _split(image_user: int | str | None) -> tuple[int | str | None, int | str | None]:
     """User and group of an image's `user`; numbers as int."""
-    user, _, group = str("" if image_user is None else image_user).partition(":")
+    if image_user is None:
+        return None, None
+    user, _, group = str(image_user).partition(":")
     return _number(user), _number(group)
 
 

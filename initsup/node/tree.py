@@ -157,7 +157,8 @@ class Forest:
         wanted = list(trees)
         hit: set[int] = set()
         for tree in wanted:
-            _kill_cgroup(tree.cgroup)
+            if tree.cgroup:
+                _kill_cgroup(tree.cgroup)
         for _ in range(_ROUNDS):
             found = self.processes(wanted)
             fresh = [(pid, above) for members in found.values() for pid, above in members.items() if pid not in hit]
@@ -182,7 +183,8 @@ class Forest:
         for tree in trees:
             alive = [pid for pid in tree.launched if pid in self._reaper.watched and self.launched[pid] is tree]
             found[tree] = dict.fromkeys(alive, self._me)
-            found[tree].update(dict.fromkeys(_in_cgroup(tree.cgroup), 0))
+            if tree.cgroup:
+                found[tree].update(dict.fromkeys(_in_cgroup(tree.cgroup), 0))
         for pid in self._adopted():
             if (owner := self._owner(pid)) in found:
                 found[owner][pid] = self._me
@@ -258,17 +260,14 @@ def _kill_if(pid: int, condition: Callable[[], bool]) -> bool:
 
 def _kill_cgroup(directory: str) -> None:
     """Kill a cgroup in one go, where the kernel can (cgroup v2 since Linux 5.14)."""
-    if directory:
-        try:
-            with open(f"{directory}/cgroup.kill", "wb", buffering=0) as file:
-                file.write(b"1")
-        except OSError:
-            return
+    try:
+        with open(f"{directory}/cgroup.kill", "wb", buffering=0) as file:
+            file.write(b"1")
+    except OSError:
+        return
 
 
 def _in_cgroup(directory: str) -> list[int]:
-    if not directory:
-        return []
     try:
         with open(f"{directory}/cgroup.procs", "rb") as file:
             return [int(pid) for pid in file.read().split()]
