@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -298,8 +299,6 @@ class HostNode:
             self._boxes.processes.sweep()
 
     def _on_signal(self, number: int) -> None:
-        import signal
-
         at_once = number == signal.SIGQUIT
         if number in STOPS or at_once or (number == HANGUP and self._signals.on_terminal):
             self._stops += 1

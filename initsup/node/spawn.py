@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from initsup.node import syscalls
 from initsup.node.failures import SpawnError
 from initsup.node.go_text import errno_text
 from initsup.node.identity import Identity
@@ -133,8 +134,6 @@ def _spawn_fast(launch: Launch) -> int:
 
 
 def _exec_inside(launch: Launch, namespace: int) -> int:
-    from initsup.node import syscalls
-
     home = _home()
     _enter(namespace, syscalls.CLONE_NEWNS)
     try:
@@ -161,8 +160,6 @@ def _home() -> _Home:
 
 
 def _enter(namespace: int, kind: int) -> None:
-    from initsup.node import syscalls
-
     try:
         try:
             syscalls.setns(namespace, kind)
@@ -176,8 +173,6 @@ def _enter(namespace: int, kind: int) -> None:
 
 def _return(home: _Home, *, with_uts: bool) -> None:
     """To initsup's own namespaces, or rather nowhere: it must not go on in a container's."""
-    from initsup.node import syscalls
-
     try:
         syscalls.setns(home.mount, syscalls.CLONE_NEWNS)
         if with_uts:

@@ -1,6 +1,6 @@
 """System calls that Python 3.11 does not offer, through ctypes. Each raises OSError when the kernel says no.
 
-Import it where it is used: ctypes costs a few milliseconds that `initsup run` need not spend before the first start.
+Commands that only ask import it nowhere: ctypes costs them a few milliseconds.
 """
 
 from __future__ import annotations
