@@ -112,6 +112,21 @@ def test_lines_of_json() -> None:
     assert second == {(): 6, ("f",): 7, ("g",): 7, ("h",): 8}
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param('{"a": 1, "a": 2}', id="side by side"),
+        pytest.param('[{"b": [{"a": 1, "b": {}, "a": 1}]}]', id="deep inside"),
+        pytest.param('{"a": 1, "\\u0061": 2}', id="written in two ways"),
+        pytest.param('{"a": ":", "b:": "\\\\", "c\\"": "\\":", "a": 1}', id="beside colons and quotes in texts"),
+        pytest.param('{"a": {"a": 1}}\n{"a": 1, "a": 2}', id="in the second document"),
+    ],
+)
+def test_a_key_of_json_that_is_there_twice(text: str) -> None:
+    with pytest.raises(InvalidManifest, match="the key a is there twice"):
+        json_form.parse(text)
+
+
 def test_lines_of_toml() -> None:
     text = (
         'a = 1\nb."c d" = [\n  "# no [table]",\n]\n\n[e] # comment\nf = """\n[no.table]\ng = 1\n"""\nh = "x"\n'

@@ -171,3 +171,10 @@ def test_every_value_has_a_line(form: Any, value: dict[str, Any]) -> None:
     (lines,) = form.lines(text)
     assert set(lines) == set(paths_in(value))
     assert all(1 <= line <= text.count("\n") + 1 for line in lines.values())
+
+
+@quick
+@given(value=anything | st.dictionaries(st.sampled_from(['d"', "e:", "\\", '\\"', "é"]), anything))
+def test_json_is_read_as_the_json_module_reads_it(value: Any) -> None:
+    text = json.dumps(value, indent=1)
+    assert repr(json_form.parse(text)) == repr([json.loads(text)])
