@@ -3,17 +3,16 @@
 import os
 import sys
 from functools import partial
-from typing import Any
+from types import ModuleType
 
 from initsup.errors import InvalidManifest, Problem
 
-from . import json_form, toml_form, yaml_form
 from .document import Document, Source, malformed
 
 MOST_BYTES = 4 * 2**20
 """No manifest is larger: the Kubernetes API takes at most 3 MiB at once."""
 
-_FORMS = {".toml": toml_form, ".json": json_form, ".yaml": yaml_form, ".yml": yaml_form}
+_FORMS = {".toml": "toml", ".json": "json", ".yaml": "yaml", ".yml": "yaml"}
 
 
 def documents(path: str, problems: list[Problem]) -> list[Document]:
@@ -23,7 +22,8 @@ def documents(path: str, problems: list[Problem]) -> list[Document]:
     """
     try:
         text = _text(_bytes(path))
-        form = _FORMS.get(os.path.splitext(path)[1].lower()) or _form_of(text)
+        name = _FORMS.get(os.path.splitext(path)[1].lower()) or _form_of(text)
+        form = _module(name)
         values = form.parse(text)
     except InvalidManifest as error:
         raise InvalidManifest([problem._replace(file=path) for problem in error.problems]) from None
@@ -36,7 +36,7 @@ def documents(path: str, problems: list[Problem]) -> list[Document]:
             )
     if not found:
         raise InvalidManifest([document_of_nothing(source).problem("", "there is nothing in it", "describe a pod")])
-    if form is toml_form and "kind" not in found[0].body:
+    if name == "toml" and "kind" not in found[0].body:
         from .toml_pod import kubernetes_form
 
         return kubernetes_form(found[0], problems)
@@ -69,26 +69,41 @@ def _text(data: bytes) -> str:
     if b"\0" in data:
         raise malformed("not a text file", "expected YAML, JSON or TOML", data.count(b"\n", 0, data.find(b"\0")) + 1)
     try:
-        return data.decode("utf-8-sig").replace("\r\n", "\n")
+        return data.removeprefix(b"\xef\xbb\xbf").decode().replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise malformed(f"not UTF-8: byte 0x{data[error.start]:02x}", "save it as UTF-8", line) from None
 
 
-def _form_of(text: str) -> Any:
+def _module(form: str) -> ModuleType:
+    """What reads a form; nobody waits for the others to be imported."""
+    if form == "toml":
+        from . import toml_form
+
+        return toml_form
+    if form == "json":
+        from . import json_form
+
+        return json_form
+    from . import yaml_form
+
+    return yaml_form
+
+
+def _form_of(text: str) -> str:
     """The form of a text whose name does not tell it, from its first line that says something."""
     for row in text.split("\n"):
         start = row.strip()
         if start and not start.startswith("#"):
             break
     else:
-        return yaml_form
+        return "yaml"
     if start.startswith("{"):
         inner = text[text.index("{") + 1 :].lstrip()[:1]
-        return json_form if inner in ('"', "}") else yaml_form
+        return "json" if inner in ('"', "}") else "yaml"
     key, equals, _ = start.partition("=")
     is_toml = start.startswith("[") or (equals and ":" not in key.strip("\"' "))
-    return toml_form if is_toml else yaml_form
+    return "toml" if is_toml else "yaml"
 
 
 def _items(document: Document) -> list[Document]:
