@@ -201,7 +201,7 @@ def _settings(
             problems += error.problems
     if document is None:
         return SupervisorConfiguration(), None
-    settings = decode(SupervisorConfiguration, document, problems, has_units=True)
+    settings = decode(SupervisorConfiguration, document, problems)
     return settings or SupervisorConfiguration(), document
 
 
