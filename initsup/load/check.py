@@ -1,17 +1,17 @@
 """What a valid pod is: Kubernetes' validation (pkg/apis/core/validation), with its words and paths.
 
 `check_pod` runs after the defaults, as in the API server. What differs: `image` is optional when there is a command,
-and an image without a command needs a mapping to something on this host.
+and an image without a command needs a mapping to something on this host. Rules for what a pod need not have are
+imported when it has it.
 """
 
 from initsup.spec.manifest import Manifest
 from initsup.spec.pod import ObjectMeta, PodDNSConfig, PodSpec, Toleration
+from initsup.spec.volume import Volume
 
 from . import names
 from .check_container import Context, check_containers
-from .check_resources import check_overhead, check_pod_resources
 from .check_security import check_pod_security
-from .check_volume import check_volumes
 from .findings import Findings
 
 _POLICIES = ("Always", "OnFailure", "Never")
@@ -23,7 +23,11 @@ def check_pod(manifest: Manifest, *, runs: bool = False) -> Findings:
     find = Findings(manifest.settings.best_effort)
     spec = manifest.pod.spec
     check_metadata(find, manifest.pod.metadata, names.subdomain)
-    volumes = check_volumes(find, spec.volumes, manifest.settings)
+    volumes: dict[str, Volume] = {}
+    if spec.volumes:
+        from .check_volume import check_volumes
+
+        volumes = check_volumes(find, spec.volumes, manifest.settings)
     context = Context(
         volumes=volumes,
         claims=frozenset(claim.name for claim in spec.resource_claims),
@@ -40,7 +44,10 @@ def check_pod(manifest: Manifest, *, runs: bool = False) -> Findings:
         from .check_ephemeral import check_ephemeral
 
         check_ephemeral(find, spec, context)
-    check_pod_resources(find, spec, context.claims)
+    if spec.resources is not None:
+        from .check_resources import check_pod_resources
+
+        check_pod_resources(find, spec, spec.resources, context.claims)
     check_pod_security(find, spec)
     _check_life(find, spec)
     _check_network(find, spec)
@@ -160,7 +167,10 @@ def _check_placement(find: Findings, spec: PodSpec) -> None:
         find.refused("spec.runtimeClassName", "PodSpec")
     if spec.preemption_policy is not None and spec.preemption_policy not in ("PreemptLowerPriority", "Never"):
         find.unsupported("spec.preemptionPolicy", spec.preemption_policy, ("PreemptLowerPriority", "Never"))
-    check_overhead(find, spec.overhead)
+    if spec.overhead:
+        from .check_resources import check_overhead
+
+        check_overhead(find, spec.overhead)
     for index, toleration in enumerate(spec.tolerations):
         _check_toleration(find, f"spec.tolerations[{index}]", toleration)
     seen = set()

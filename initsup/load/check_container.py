@@ -1,20 +1,31 @@
-"""What a valid container is (core validation: ValidateContainers and what it calls)."""
+"""What a valid container is (core validation: ValidateContainers and what it calls).
+
+Rules for what a container need not have are imported when it has it.
+"""
 
 from collections.abc import Sequence
 
 import msgspec
 
-from initsup.spec.pod import Container, ContainerPort, ContainerRestartRule, EphemeralContainer, PodSpec
+from initsup.spec.pod import (
+    Container,
+    ContainerPort,
+    ContainerRestartRule,
+    EphemeralContainer,
+    PodSpec,
+    ResourceRequirements,
+)
 from initsup.spec.settings import SupervisorConfiguration
 from initsup.spec.volume import Volume, VolumeMount
 
 from . import names
-from .check_env import check_env, check_env_from
-from .check_probe import check_lifecycle, check_probes
-from .check_resources import check_resize_policy, check_resources
-from .check_security import check_container_security
 from .findings import Findings
 
+_LIFE = {
+    "lifecycle": "lifecycle", "livenessProbe": "liveness_probe", "readinessProbe": "readiness_probe",
+    "startupProbe": "startup_probe",
+}  # fmt: skip
+"""The fields that only containers have which are not over at once."""
 _ONLY_SIDECARS = "may not be set for init containers without restartPolicy=Always"
 _RESTART_POLICIES = ("Always", "OnFailure", "Never")
 _PROPAGATIONS = ("Bidirectional", "HostToContainer", "None")
@@ -42,8 +53,7 @@ def check_containers(find: Findings, spec: PodSpec, context: Context) -> None:
     for index, container in enumerate(spec.containers):
         path = f"spec.containers[{index}]"
         check_container(find, path, container, context, taken)
-        check_lifecycle(find, f"{path}.lifecycle", container.lifecycle, context.grace, context.os)
-        check_probes(find, path, container)
+        _check_life(find, path, container, context)
     taken.discard("")
     for index, container in enumerate(spec.init_containers):
         path = f"spec.initContainers[{index}]"
@@ -56,13 +66,21 @@ def check_containers(find: Findings, spec: PodSpec, context: Context) -> None:
 def _check_init(find: Findings, path: str, container: Container, context: Context) -> None:
     """What only sidecars may have."""
     if container.restart_policy == "Always":
-        check_lifecycle(find, f"{path}.lifecycle", container.lifecycle, context.grace, context.os)
-        check_probes(find, path, container)
+        _check_life(find, path, container, context)
         return
-    for field in ("lifecycle", "livenessProbe", "readinessProbe", "startupProbe"):
-        attribute = field.replace("Probe", "_probe")
+    for field, attribute in _LIFE.items():
         if getattr(container, attribute) is not None:
             find.forbidden(f"{path}.{field}", _ONLY_SIDECARS)
+
+
+def _check_life(find: Findings, path: str, container: Container, context: Context) -> None:
+    """Hooks and probes."""
+    if all(getattr(container, attribute) is None for attribute in _LIFE.values()):
+        return
+    from .check_probe import check_lifecycle, check_probes
+
+    check_lifecycle(find, f"{path}.lifecycle", container.lifecycle, context.grace, context.os)
+    check_probes(find, path, container)
 
 
 def check_container(find: Findings, path: str, container: Container, context: Context, taken: set[str]) -> None:
@@ -78,14 +96,23 @@ def check_container(find: Findings, path: str, container: Container, context: Co
     if container.image_pull_policy not in _PULL_POLICIES:
         find.unsupported(f"{path}.imagePullPolicy", container.image_pull_policy, _PULL_POLICIES)
     _check_ports(find, f"{path}.ports", container.ports)
-    check_env(find, f"{path}.env", container.env, context.volumes)
-    check_env_from(find, f"{path}.envFrom", container.env_from)
+    if container.env or container.env_from:
+        from .check_env import check_env, check_env_from
+
+        check_env(find, f"{path}.env", container.env, context.volumes)
+        check_env_from(find, f"{path}.envFrom", container.env_from)
     _check_mounts(find, f"{path}.volumeMounts", container, context.volumes)
     _check_devices(find, f"{path}.volumeDevices", container, context.volumes)
-    check_resources(find, f"{path}.resources", container.resources, context.claims)
-    check_resize_policy(find, path, container, context.restart_policy)
+    if container.resize_policy or container.resources != ResourceRequirements():
+        from .check_resources import check_resize_policy, check_resources
+
+        check_resources(find, f"{path}.resources", container.resources, context.claims)
+        check_resize_policy(find, path, container, context.restart_policy)
     _check_restart_rules(find, path, container.restart_policy, container.restart_policy_rules)
-    check_container_security(find, f"{path}.securityContext", container.security_context, context.host_users)
+    if container.security_context is not None:
+        from .check_security import check_container_security
+
+        check_container_security(find, f"{path}.securityContext", container.security_context, context.host_users)
     if container.name in taken:
         find.duplicate(f"{path}.name", container.name)
     taken.add(container.name)

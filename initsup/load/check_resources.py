@@ -100,11 +100,8 @@ def _check_claims(find: Findings, path: str, claims: tuple[ResourceClaim, ...], 
             find.not_found(at, claim.name, "spec.resourceClaims", "must be one of the names in pod.spec.resourceClaims")
 
 
-def check_pod_resources(find: Findings, spec: PodSpec, claims: frozenset[str]) -> None:
+def check_pod_resources(find: Findings, spec: PodSpec, resources: ResourceRequirements, claims: frozenset[str]) -> None:
     """The pod's own limits, and that the containers fit into them (KEP-2837)."""
-    resources = spec.resources
-    if resources is None:
-        return
     path = "spec.resources"
     if resources.claims:
         find.forbidden(f"{path}.claims", "claims cannot be set for Resources at pod-level")

@@ -15,10 +15,8 @@ from .findings import Findings
 _PROFILES = ("Localhost", "RuntimeDefault", "Unconfined")
 
 
-def check_container_security(find: Findings, path: str, context: SecurityContext | None, host_users: bool) -> None:
+def check_container_security(find: Findings, path: str, context: SecurityContext, host_users: bool) -> None:
     """The security context of a container."""
-    if context is None:
-        return
     _check_ids(find, path, context.run_as_user, context.run_as_group)
     if context.proc_mount is not None:
         if context.proc_mount not in ("Default", "Unmasked"):

@@ -51,24 +51,33 @@ def read_valid(paths: Sequence[str]) -> Manifest:
 def _load(paths: Sequence[str], overrides: Sequence[str]) -> tuple[Manifest, Manifest]:
     """The manifest as it was written, and the valid one with all defaults; stdin can be read only once."""
     from .check import check_pod
-    from .check_config import check_config_map, check_secret, check_settings
     from .default import with_defaults
 
     try:
         reading = _reading(paths, overrides)
         manifest = with_defaults(reading.manifest)
         problems = reading.problems + reading.pod.problems(check_pod(manifest))
-        for name, document in reading.config_maps.items():
-            problems += document.problems(check_config_map(manifest.config_maps[name]))
-        for name, document in reading.secrets.items():
-            problems += document.problems(check_secret(manifest.secrets[name]))
-        settings = reading.settings or reading.pod
-        problems += settings.problems(check_settings(manifest.settings))
+        if reading.config_maps or reading.secrets or reading.settings is not None:
+            problems += _problems_of_others(reading, manifest)
     except RecursionError:
         raise malformed("nested too deeply") from None
     if problems:
         raise InvalidManifest(_in_order(problems, paths))
     return reading.manifest, manifest
+
+
+def _problems_of_others(reading: Reading, manifest: Manifest) -> list[Problem]:
+    """What is wrong with the objects beside the pod; settings that nobody has given are valid."""
+    from .check_config import check_config_map, check_secret, check_settings
+
+    problems: list[Problem] = []
+    for name, document in reading.config_maps.items():
+        problems += document.problems(check_config_map(manifest.config_maps[name]))
+    for name, document in reading.secrets.items():
+        problems += document.problems(check_secret(manifest.secrets[name]))
+    if reading.settings is not None:
+        problems += reading.settings.problems(check_settings(manifest.settings))
+    return problems
 
 
 def read(paths: Sequence[str], overrides: Sequence[str] = ()) -> Manifest:
