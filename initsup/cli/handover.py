@@ -19,7 +19,8 @@ from initsup.api.server import Desk, KeptDesk
 from initsup.engine import Engine, KeptEngine
 from initsup.errors import InitsupError
 from initsup.node.handover import REHEARSAL, VARIABLE, Parcel, command, read, replace_program, write
-from initsup.node.node import HostNode, KeptNode
+from initsup.node.kept import KeptNode  # now: later it might be the next version's
+from initsup.node.node import HostNode
 
 if TYPE_CHECKING:
     import anyio

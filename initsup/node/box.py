@@ -11,7 +11,6 @@ import os
 import resource
 from typing import TYPE_CHECKING
 
-import msgspec
 from msgspec.structs import replace
 
 from initsup.core.facts import User
@@ -20,7 +19,7 @@ from initsup.node import env, masks, termination
 from initsup.node.failures import CannotRun, SpawnError
 from initsup.node.handover import Parcel
 from initsup.node.identity import can_be_others, given, resolve
-from initsup.node.limits import Cgroup, KeptCgroup, oom_score
+from initsup.node.limits import Cgroup, oom_score
 from initsup.node.mounts import View
 from initsup.node.processes import OnExit, Process
 from initsup.node.spawn import Launch
@@ -28,21 +27,10 @@ from initsup.node.spawn import Launch
 if TYPE_CHECKING:
     from initsup.node.attempt import Target
     from initsup.node.boxes import Boxes
+    from initsup.node.kept import KeptBox
 
 _FDS_SPARE = 24
 """Descriptors that initsup keeps for itself: nothing is started with the last ones."""
-
-
-class KeptBox(msgspec.Struct, frozen=True):
-    """A box as it is handed over. `argv` and `env` are those of `launch`, which need not be valid text."""
-
-    input: int
-    main: int
-    launch: Launch | None
-    argv: tuple[bytes, ...]
-    env: tuple[tuple[bytes, bytes], ...]
-    view: View
-    cgroup: KeptCgroup | None
 
 
 class Box:
@@ -63,6 +51,8 @@ class Box:
 
     def handed_over(self, parcel: Parcel) -> KeptBox:
         """What a successor needs to know."""
+        from initsup.node.kept import KeptBox
+
         launch = self._launch
         return KeptBox(
             input=parcel.keep(self.input),
@@ -243,13 +233,6 @@ class Instance:
         self.box = box
         self.attempt = attempt
         self.process = process
-
-
-class KeptInstance(msgspec.Struct, frozen=True):
-    """An instance as it is handed over; `process` is the number of its main process."""
-
-    attempt: int
-    process: int
 
 
 class BoxRunner:

@@ -7,12 +7,10 @@ import resource
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from initsup.core.plan import Plan, plan
 from initsup.core.qos import container_needs, pod_needs, qos_class
 from initsup.errors import InitsupError, InvalidManifest
-from initsup.node.box import Box, KeptBox
+from initsup.node.box import Box
 from initsup.node.failures import CannotMount
 from initsup.node.fields import Context
 from initsup.node.handover import Parcel
@@ -20,8 +18,6 @@ from initsup.node.images import Images
 from initsup.node.limits import (
     Cgroup,
     Cgroups,
-    KeptCgroup,
-    KeptCgroups,
     Limits,
     limits_of,
     pids_of,
@@ -30,36 +26,22 @@ from initsup.node.limits import (
 )
 from initsup.node.logs import Pump
 from initsup.node.machine import Machine
-from initsup.node.mounts import KeptMounts, Mounts
-from initsup.node.processes import KeptProcess, OnExit, Process, Processes
+from initsup.node.mounts import Mounts
+from initsup.node.processes import OnExit, Process, Processes
 from initsup.node.promises import broken, missing, reduced
 from initsup.node.reaper import Reaper
 from initsup.node.space import Way
 from initsup.node.spawn import Launch
-from initsup.node.tree import KeptForest
-from initsup.node.volumes import KeptVolumes, Volumes
+from initsup.node.volumes import Volumes
 from initsup.spec.manifest import Manifest
 from initsup.spec.pod import Container, EphemeralContainer
-from initsup.spec.settings import ImageMapping
 
 if TYPE_CHECKING:
     from initsup.core.report import Where
+    from initsup.node.kept import KeptBoxes, KeptCgroup
 
 _FDS_EACH = 4
 _FDS_MORE = 256
-
-
-class KeptBoxes(msgspec.Struct, frozen=True):
-    """All of them as they are handed over."""
-
-    cwd: str
-    boxes: dict[str, KeptBox]
-    processes: tuple[KeptProcess, ...]
-    forest: KeptForest
-    images: dict[str, ImageMapping]
-    volumes: KeptVolumes
-    mounts: KeptMounts
-    cgroups: KeptCgroups | None
 
 
 class Boxes:
@@ -90,6 +72,8 @@ class Boxes:
 
     def handed_over(self, parcel: Parcel) -> KeptBoxes:
         """What a successor needs to know."""
+        from initsup.node.kept import KeptBoxes
+
         processes, forest = self.processes.handed_over()
         return KeptBoxes(
             cwd=self.cwd,

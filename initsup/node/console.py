@@ -18,12 +18,15 @@ import os
 import select
 import time
 from collections.abc import Iterable, Mapping
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from initsup.node.logfile import line_time
-from initsup.node.outlet import BOUND, KeptOutlet, Outlet
+from initsup.node.outlet import BOUND, Outlet
+
+if TYPE_CHECKING:
+    from initsup.node.kept import KeptConsole
 
 _SILENT = 1.0
 """Seconds of waiting for a reader at the end that need no explanation."""
@@ -33,16 +36,6 @@ Form = Literal["auto", "text", "json", "raw", "none"]
 _PLAIN = bytes(set(range(32, 127)) - set(b'"\\')) + b"\n"
 _WIDTH = 80
 _COLOURS = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94)
-
-
-class KeptConsole(msgspec.Struct, frozen=True):
-    """A console as it is handed over. `err` is None where stderr is the same as stdout."""
-
-    out: KeptOutlet
-    err: KeptOutlet | None
-    open: tuple[str, str] | None
-    status: str
-    drawn: bool
 
 
 class Console:
@@ -77,6 +70,8 @@ class Console:
 
     def handed_over(self) -> KeptConsole:
         """What a successor needs to know."""
+        from initsup.node.kept import KeptConsole
+
         err = None if self._err is self._out else self._err.handed_over()
         return KeptConsole(self._out.handed_over(), err, self._open, self._status, self._drawn)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -18,6 +19,9 @@ from initsup.node.go_text import errno_text
 from initsup.node.hierarchies import TOP, Hierarchy, enable, find_hierarchies, make_ready, tidy, write
 from initsup.spec.manifest import Manifest
 from initsup.spec.pod import Container, PodSpec
+
+if TYPE_CHECKING:
+    from initsup.node.kept import KeptCgroup, KeptCgroups
 
 _TOGETHER: dict[int, dict[str, str]] = {1: {}, 2: {"?memory.oom.group": "1"}}
 """An OOM kill ends all processes of the container (kubelet's singleProcessOOMKill is false), in version 2."""
@@ -96,22 +100,6 @@ def oom_score(spec: PodSpec, container: Container) -> int | None:
     return qos.oom_score_adj(spec, container, capacity)
 
 
-class KeptCgroup(msgspec.Struct, frozen=True):
-    """The cgroup of an instance as it is handed over: directory → version."""
-
-    directories: dict[str, int]
-
-
-class KeptCgroups(msgspec.Struct, frozen=True):
-    """All cgroups of a pod as they are handed over."""
-
-    found: list[Hierarchy]
-    missing: dict[str, str]
-    pods: dict[str, Hierarchy]
-    ready: bool
-    left: tuple[KeptCgroup, ...]
-
-
 class Cgroup:
     """The cgroup of one instance of a container, in each hierarchy."""
 
@@ -124,6 +112,8 @@ class Cgroup:
 
     def handed_over(self) -> KeptCgroup:
         """What a successor needs to know."""
+        from initsup.node.kept import KeptCgroup
+
         return KeptCgroup(self._directories)
 
     def oom_killed(self) -> bool:
@@ -162,6 +152,8 @@ class Cgroups:
 
     def handed_over(self) -> KeptCgroups:
         """What a successor needs to know."""
+        from initsup.node.kept import KeptCgroups
+
         left = tuple(one.handed_over() for one in self._left)
         return KeptCgroups(self._found, self.missing, self._pods, self._ready, left)
 

@@ -14,8 +14,7 @@ from __future__ import annotations
 
 import errno
 import os
-
-import msgspec
+from typing import TYPE_CHECKING
 
 from initsup.node import neighbours, termination
 from initsup.node.aside import put_back, set_aside
@@ -38,6 +37,9 @@ _NEED = "needs mounts, which are not permitted here"
 _NO_LINK = (
     "no link can be made in {}, which cannot be written, and mounts are not permitted here: have the path below a tmpfs"
 )
+
+if TYPE_CHECKING:
+    from initsup.node.kept import KeptLinks
 ARCHIVE_NEEDS_MOUNTS = f"to leave the files of an archive as they are {_NEED}"
 
 
@@ -107,14 +109,6 @@ def _collisions(spec: PodSpec) -> list[str]:
     return found
 
 
-class KeptLinks(msgspec.Struct, frozen=True):
-    """Links as they are handed over: path → where it leads, the directories that were made for them, a descriptor."""
-
-    made: dict[str, str]
-    parents: list[str]
-    held: int = -1
-
-
 class Links:
     """The links of one pod. `points` are its mount points."""
 
@@ -129,6 +123,8 @@ class Links:
 
     def handed_over(self, parcel: Parcel) -> KeptLinks:
         """What a successor needs to know."""
+        from initsup.node.kept import KeptLinks
+
         return KeptLinks(self._made, self._parents, parcel.keep(self._held))
 
     def resume(self, kept: KeptLinks) -> None:

@@ -17,7 +17,10 @@ import os
 import time
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from initsup.node.kept import KeptLogFile
 
 Piece = bytes | memoryview
 
@@ -69,14 +72,6 @@ def log_files(directory: str) -> list[tuple[int, str, int, str]]:
     return found
 
 
-class KeptLogFile(NamedTuple):
-    """A log file as it is handed over; it is opened again. `rotated` are the time and count of the last rotation."""
-
-    attempt: int
-    lost: int
-    rotated: tuple[str, int]
-
-
 class LogFile:
     """Takes whole lines; is opened at the first. Never raises: lines that cannot be written are counted.
 
@@ -99,6 +94,8 @@ class LogFile:
 
     def handed_over(self) -> KeptLogFile:
         """What a successor needs to know."""
+        from initsup.node.kept import KeptLogFile
+
         return KeptLogFile(self.attempt, self.lost, self._rotated)
 
     def resume(self, kept: KeptLogFile) -> None:

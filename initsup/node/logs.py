@@ -18,12 +18,14 @@ import os
 import select
 import time
 from collections.abc import Callable
-
-import msgspec
+from typing import TYPE_CHECKING
 
 from initsup.node.console import Console
 from initsup.node.handover import Parcel
-from initsup.node.logfile import KeptLogFile, LogFile, line_time
+from initsup.node.logfile import LogFile, line_time
+
+if TYPE_CHECKING:
+    from initsup.node.kept import KeptOutput
 
 LINE_LIMIT = 16384
 SMALL_CHUNK = 65536
@@ -61,25 +63,6 @@ def parts(text: bytes) -> tuple[list[tuple[bytes, bool]], bytes]:
     if end:
         found.append((text[begin:end], True))
     return found, text[max(begin, end) :]
-
-
-class KeptStream(msgspec.Struct, frozen=True):
-    """A pipe as it is handed over."""
-
-    fd: int
-    name: str
-    held: bytes
-    chunk: int
-    grown: bool
-
-
-class KeptOutput(msgspec.Struct, frozen=True):
-    """The output of one attempt of a container as it is handed over."""
-
-    container: str
-    file: KeptLogFile
-    told: int
-    streams: tuple[KeptStream, ...]
 
 
 class _Output:
@@ -141,6 +124,8 @@ class Pump:
 
     def handed_over(self, parcel: Parcel) -> tuple[KeptOutput, ...]:
         """What a successor needs to know. What has not been read stays in the pipes."""
+        from initsup.node.kept import KeptOutput, KeptStream
+
         found = []
         for output in self._outputs.values():
             streams = ((parcel.keep(fd), self._streams[fd]) for fd in output.fds)

@@ -13,23 +13,17 @@ import errno
 import fcntl
 import os
 import stat
-
-import msgspec
+from typing import TYPE_CHECKING
 
 from initsup.node.aside import put_back
 from initsup.node.cover import REFUSALS
 from initsup.node.handover import Parcel
 from initsup.node.neighbours import owner
 
+if TYPE_CHECKING:
+    from initsup.node.kept import KeptPoints
+
 _TRIES = 100
-
-
-class KeptPoints(msgspec.Struct, frozen=True):
-    """Mount points as they are handed over; `held` are descriptors by place."""
-
-    known: tuple[str, ...]
-    held: dict[str, int]
-    made: tuple[str, ...]
 
 
 class MountPoints:
@@ -44,6 +38,8 @@ class MountPoints:
 
     def handed_over(self, parcel: Parcel) -> KeptPoints:
         """What a successor needs to know."""
+        from initsup.node.kept import KeptPoints
+
         held = {place: parcel.keep(fd) for place, fd in self._held.items()}
         return KeptPoints(tuple(self._known), held, tuple(self._made))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -21,13 +22,16 @@ from initsup.node.env import CONFIG_ERROR, Lookup, own_host_name
 from initsup.node.failures import CannotCreate
 from initsup.node.go_text import said
 from initsup.node.handover import Parcel
-from initsup.node.links import ARCHIVE_NEEDS_MOUNTS, KeptLinks, Links
-from initsup.node.mount_points import KeptPoints, MountPoints
+from initsup.node.links import ARCHIVE_NEEDS_MOUNTS, Links
+from initsup.node.mount_points import MountPoints
 from initsup.node.mountinfo import make_read_only, make_root_read_only
 from initsup.node.namespaces import Namespaces
 from initsup.node.volumes import Volumes
 from initsup.spec.manifest import Manifest
 from initsup.spec.pod import Container
+
+if TYPE_CHECKING:
+    from initsup.node.kept import KeptMounts
 
 _WRITABLE = ("/dev", "/proc", "/sys")
 """What a read-only root file system leaves as it is: these are file systems of their own in every container."""
@@ -65,16 +69,6 @@ class _Made(msgspec.Struct, frozen=True):
     own_root: bool
 
 
-class KeptMounts(msgspec.Struct, frozen=True):
-    """All views as they are handed over."""
-
-    points: KeptPoints
-    links: KeptLinks
-    made: dict[str, _Made]
-    covered: tuple[str, ...]
-    written: tuple[str, ...] = ()
-
-
 class Mounts:
     """The views of all containers of a pod. `state` is the directory that `volumes` has, too."""
 
@@ -99,6 +93,8 @@ class Mounts:
 
     def handed_over(self, parcel: Parcel) -> KeptMounts:
         """What a successor needs to know."""
+        from initsup.node.kept import KeptMounts
+
         for made in self._made.values():
             if made.namespaces is not None:
                 made.namespaces.handed_over(parcel)

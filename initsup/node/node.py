@@ -14,8 +14,6 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
-import msgspec
-
 from initsup.core.actions import Action, Hook, Prepare, Probe, Signal, Start
 from initsup.core.events import (
     Died,
@@ -34,12 +32,12 @@ from initsup.core.plan import Plan
 from initsup.core.shutdown import SIGKILL
 from initsup.errors import InitsupError
 from initsup.node.attempts import Attempts, Work
-from initsup.node.box import Instance, KeptInstance
-from initsup.node.boxes import Boxes, KeptBoxes
-from initsup.node.console import Console, Form, KeptConsole
+from initsup.node.box import Instance
+from initsup.node.boxes import Boxes
+from initsup.node.console import Console, Form
 from initsup.node.failures import CannotCreate, CannotMount, SpawnError
 from initsup.node.handover import Parcel
-from initsup.node.logs import KeptOutput, Pump
+from initsup.node.logs import Pump
 from initsup.node.place import HANGUP, STOPS, Signals
 from initsup.node.processes import Ending, OnExit
 from initsup.node.quota import Quota
@@ -52,6 +50,7 @@ if TYPE_CHECKING:
 
     from initsup.core.report import Where
     from initsup.node.joined import Joined
+    from initsup.node.kept import KeptNode
     from initsup.node.processes import Process
 
 LONGEST_WAIT = 86400.0
@@ -62,23 +61,6 @@ STRAY_PATIENCE = 0.05
 
 _VOLUME = "volume"
 """How the troubles of volumes begin; no container has a name with a space."""
-
-
-class KeptNode(msgspec.Struct, frozen=True):
-    """The node as it is handed over. `under_way` are attempts that have not ended, `commands` the numbers of what was
-    started for clients that are handed over as well.
-    """
-
-    instances: dict[str, KeptInstance]
-    under_way: tuple[Probe | Hook | Prepare | Start, ...]
-    commands: tuple[int, ...]
-    events: tuple[Event, ...]
-    signals: tuple[int, ...]
-    stops: int
-    troubles: dict[str, str]
-    console: KeptConsole
-    outputs: tuple[KeptOutput, ...]
-    boxes: KeptBoxes
 
 
 class HostNode:
@@ -431,6 +413,8 @@ class HostNode:
 
         Probes that are under way begin anew there; what they have started is killed.
         """
+        from initsup.node.kept import KeptInstance, KeptNode
+
         return KeptNode(
             instances={n: KeptInstance(one.attempt, one.process.number) for n, one in self._instances.items()},
             under_way=(*self._waiting, *self.attempts.under_way),

@@ -20,8 +20,10 @@ import select
 import stat
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-import msgspec
+if TYPE_CHECKING:
+    from initsup.node.kept import KeptOutlet
 
 BOUND = 8 * 2**20
 _AT_ONCE = 65536
@@ -30,14 +32,6 @@ _TERMINAL_BIT = 256
 _UNSUPPORTED = (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.ESPIPE)
 _GONE = (errno.EPIPE, errno.ECONNRESET, errno.EBADF)
 _CURRENT = -1  # position for pwritev2: the descriptor's own, if it has one
-
-
-class KeptOutlet(msgspec.Struct, frozen=True):
-    """An outlet as it is handed over."""
-
-    waiting: bytes
-    dropped: int
-    gone: bool
 
 
 class Outlet:
@@ -67,6 +61,8 @@ class Outlet:
 
     def handed_over(self) -> KeptOutlet:
         """What a successor needs to know."""
+        from initsup.node.kept import KeptOutlet
+
         return KeptOutlet(bytes(self._waiting), self.dropped, self.gone)
 
     def resume(self, kept: KeptOutlet) -> None:

@@ -9,14 +9,17 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
-import msgspec
 from msgspec.structs import replace
 
 from initsup.node.failures import SpawnError
 from initsup.node.reaper import Reaper
 from initsup.node.spawn import Launch, spawn
 from initsup.node.tree import Forest, KeptForest, Tree
+
+if TYPE_CHECKING:
+    from initsup.node.kept import KeptProcess
 
 OnExit = Callable[[int], None]
 
@@ -32,15 +35,6 @@ class Ending:
         self.code = code
         if self.wanted is not None:
             self.wanted(code)
-
-
-class KeptProcess(msgspec.Struct, frozen=True):
-    """A process as it is handed over; its tree has the same place in `KeptForest`. `doomed`: it is being killed."""
-
-    number: int
-    pid: int
-    code: int | None
-    doomed: bool
 
 
 class Process:
@@ -62,6 +56,8 @@ class Process:
 
     def handed_over(self, doomed: bool) -> KeptProcess:
         """What a successor needs to know."""
+        from initsup.node.kept import KeptProcess
+
         return KeptProcess(number=self.number, pid=self.pid, code=self._code, doomed=doomed)
 
     @property

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -19,15 +19,10 @@ from initsup.node.go_text import said
 from initsup.node.handover import Parcel
 from initsup.node.namespaces import Delegation, Excursion, Maker, Namespaces, Work
 
+if TYPE_CHECKING:
+    from initsup.node.kept import KeptSpace
+
 Way = Literal["mount", "user", "link"]
-
-
-class KeptSpace(msgspec.Struct, frozen=True):
-    """A Space as it is handed over."""
-
-    way: Way
-    refusal: str
-    base: Namespaces | None
 
 
 class Space:
@@ -87,6 +82,8 @@ class Space:
 
     def handed_over(self, parcel: Parcel) -> KeptSpace:
         """What a successor needs to know."""
+        from initsup.node.kept import KeptSpace
+
         return KeptSpace(self.way, self.refusal, self.base and self.base.handed_over(parcel))
 
     @classmethod

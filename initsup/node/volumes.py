@@ -16,8 +16,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-
-import msgspec
+from typing import TYPE_CHECKING
 
 from initsup.node import atomic, host_path
 from initsup.node.beneath import remove_tree
@@ -29,24 +28,16 @@ from initsup.node.go_text import said
 from initsup.node.handover import Parcel
 from initsup.node.memory_place import MemoryPlace
 from initsup.node.payload import Contents, Payload
-from initsup.node.space import KeptSpace, Space
+from initsup.node.space import Space
 from initsup.node.syscalls import MS_SHARED, mount
-from initsup.node.token import Token
 from initsup.spec.base import wire_name
 from initsup.spec.manifest import Manifest
 from initsup.spec.volume import EmptyDirVolumeSource, HostPathVolumeSource, ImageVolumeSource, Volume
 
+if TYPE_CHECKING:
+    from initsup.node.kept import KeptVolumes
+
 _LIMIT_MESSAGE = 'Usage of EmptyDir volume "{}" exceeds the limit "{}". '
-
-
-class KeptVolumes(msgspec.Struct, frozen=True):
-    """All volumes as they are handed over. `written` are those whose files are there; `memory` is MemoryPlace's."""
-
-    space: KeptSpace | None
-    media: dict[str, Medium]
-    written: tuple[str, ...]
-    tokens: tuple[tuple[str, str, Token], ...]
-    memory: str | None
 
 
 class Volumes:
@@ -66,6 +57,8 @@ class Volumes:
 
     def handed_over(self, parcel: Parcel) -> KeptVolumes:
         """What a successor needs to know."""
+        from initsup.node.kept import KeptVolumes
+
         return KeptVolumes(
             space=self._space.handed_over(parcel) if self._space is not None else None,
             media=self._media,

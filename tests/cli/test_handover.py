@@ -33,27 +33,33 @@ from initsup.engine import KeptEngine
 from initsup.errors import InitsupError
 from initsup.journal import Kept, KeptNotices
 from initsup.node.binds import Bind
-from initsup.node.box import KeptBox, KeptInstance
-from initsup.node.boxes import KeptBoxes
-from initsup.node.console import KeptConsole
 from initsup.node.empty_dir import Medium
 from initsup.node.hierarchies import Hierarchy
 from initsup.node.identity import Identity
-from initsup.node.limits import KeptCgroup, KeptCgroups
-from initsup.node.links import KeptLinks
-from initsup.node.logfile import KeptLogFile
-from initsup.node.logs import KeptOutput, KeptStream
-from initsup.node.mount_points import KeptPoints
-from initsup.node.mounts import KeptMounts, View, _Made
+from initsup.node.kept import (
+    KeptBox,
+    KeptBoxes,
+    KeptCgroup,
+    KeptCgroups,
+    KeptConsole,
+    KeptInstance,
+    KeptLinks,
+    KeptLogFile,
+    KeptMounts,
+    KeptNode,
+    KeptOutlet,
+    KeptOutput,
+    KeptPoints,
+    KeptProcess,
+    KeptSpace,
+    KeptStream,
+    KeptVolumes,
+)
+from initsup.node.mounts import View, _Made
 from initsup.node.namespaces import Namespaces
-from initsup.node.node import KeptNode
-from initsup.node.outlet import KeptOutlet
-from initsup.node.processes import KeptProcess
-from initsup.node.space import KeptSpace
 from initsup.node.spawn import Launch
 from initsup.node.token import Token
 from initsup.node.tree import KeptForest, KeptTree
-from initsup.node.volumes import KeptVolumes
 from initsup.spec.manifest import ConfigMap, Secret
 from initsup.spec.settings import ImageMapping
 from tests.build import container, hooks, planned, probe, sidecar

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from initsup.node.handover import Parcel, read, write
-from initsup.node.logs import KeptOutput
+from initsup.node.kept import KeptOutput
 from initsup.node.mark import Marks
 from tests.node.piping import Piping
 
