@@ -9,7 +9,6 @@ from collections.abc import Mapping
 
 import msgspec
 
-from initsup.node import host_path
 from initsup.node.beneath import open_beneath
 from initsup.node.env import CONFIG_ERROR, expand
 from initsup.node.failures import CannotCreate
@@ -126,6 +125,8 @@ def _status(container: Container, volume: Volume, path: str, sub: str) -> os.sta
     """What is there; a directory is made where nothing is, if it is not an image's."""
     try:
         if isinstance(volume.source, HostPathVolumeSource):
+            from initsup.node import host_path
+
             host_path.ensure(volume.source)
         status = os.stat(path)
     except OSError as error:

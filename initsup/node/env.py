@@ -20,7 +20,6 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Protocol
 
-from initsup.node import env_file
 from initsup.node.accounts import MOST_READ
 from initsup.node.beneath import read_beneath
 from initsup.node.failures import CannotCreate
@@ -161,6 +160,8 @@ def _key(values: dict[str, str] | None, kind: str, name: str, key: str, optional
 
 def _from_file(ref: FileKeySelector, directories: Directories | None) -> str | None:
     """A variable of a file in a volume. A file that cannot be read is an error even if the key is optional."""
+    from initsup.node import env_file
+
     directory = directories.path(ref.volume_name) if directories is not None else None
     if directory is None:
         raise CannotCreate(CONFIG_ERROR, f"cannot find the volume {quote(ref.volume_name)} referenced by FileKeyRef")

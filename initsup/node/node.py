@@ -40,9 +40,7 @@ from initsup.node.handover import Parcel
 from initsup.node.logs import Pump
 from initsup.node.place import HANGUP, STOPS, Signals
 from initsup.node.processes import Ending, OnExit
-from initsup.node.quota import Quota
 from initsup.node.reaper import Reaper
-from initsup.node.token import Renewal
 from initsup.spec.pod import EphemeralContainer
 
 if TYPE_CHECKING:
@@ -52,6 +50,8 @@ if TYPE_CHECKING:
     from initsup.node.joined import Joined
     from initsup.node.kept import KeptNode
     from initsup.node.processes import Process
+    from initsup.node.quota import Quota
+    from initsup.node.token import Renewal
 
 LONGEST_WAIT = 86400.0
 """Seconds after which the loop looks up even if nothing has happened; epoll itself cannot wait for a month."""
@@ -379,6 +379,11 @@ class HostNode:
 
     def watchers(self) -> list[Quota | Renewal]:
         """Who must look at something from time to time."""
+        if not self._boxes.plan.pod.spec.volumes:  # as will be so: volumes cannot change
+            return []
+        from initsup.node.quota import Quota
+        from initsup.node.token import Renewal
+
         volumes = self._boxes.volumes
         return [Quota(volumes), Renewal(volumes, lambda: self._update_volumes(volumes.renew_tokens))]
 

@@ -9,6 +9,8 @@ Sources: pkg/volume/{emptydir,hostpath,configmap,secret,downwardapi,projected}, 
 | configMap, secret, downwardAPI, projected | files in the pod's tmpfs, read-only for containers, replaced all at once |
 | image                                     | `images.NAME.rootfs` or `archive` of the settings, read-only, noexec     |
 | others                                    | an error: they need a cluster                                            |
+
+What makes them is imported when there is one.
 """
 
 from __future__ import annotations
@@ -18,16 +20,12 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from initsup.node import atomic, host_path
 from initsup.node.beneath import remove_tree
-from initsup.node.empty_dir import BadMedium, Medium, directory_mode, medium, mount_medium, usage
 from initsup.node.env import Lookup, own_host_name
 from initsup.node.failures import CannotCreate, CannotMount
 from initsup.node.fields import Context
 from initsup.node.go_text import said
 from initsup.node.handover import Parcel
-from initsup.node.memory_place import MemoryPlace
-from initsup.node.payload import Contents, Payload
 from initsup.node.space import Space
 from initsup.node.syscalls import MS_SHARED, mount
 from initsup.spec.base import wire_name
@@ -35,7 +33,9 @@ from initsup.spec.manifest import Manifest
 from initsup.spec.volume import EmptyDirVolumeSource, HostPathVolumeSource, ImageVolumeSource, Volume
 
 if TYPE_CHECKING:
+    from initsup.node.empty_dir import Medium
     from initsup.node.kept import KeptVolumes
+    from initsup.node.payload import Payload
 
 _LIMIT_MESSAGE = 'Usage of EmptyDir volume "{}" exceeds the limit "{}". '
 
@@ -48,12 +48,16 @@ class Volumes:
         self._image = images or (lambda image: self._manifest.settings.mapping(image))
         self._state = os.path.abspath(state)
         self._context = context
-        self._contents = Contents(context)
-        self._memory = MemoryPlace(context.uid)
         self._space: Space | None = None
         self._payloads: dict[str, Payload] = {}
         self._media: dict[str, Medium] = {}
         self._volumes = {volume.name: volume for volume in manifest.pod.spec.volumes}
+        if self._volumes:
+            from initsup.node.memory_place import MemoryPlace
+            from initsup.node.payload import Contents
+
+            self._contents = Contents(context)
+            self._memory = MemoryPlace(context.uid)
 
     def handed_over(self, parcel: Parcel) -> KeptVolumes:
         """What a successor needs to know."""
@@ -63,16 +67,17 @@ class Volumes:
             space=self._space.handed_over(parcel) if self._space is not None else None,
             media=self._media,
             written=tuple(self._payloads),
-            tokens=tuple((*key, token) for key, token in self._contents.tokens.items()),
-            memory=self._memory.directory,
+            tokens=tuple((*key, token) for key, token in self._contents.tokens.items()) if self._volumes else (),
+            memory=self._memory.directory if self._volumes else None,
         )
 
     def resume(self, kept: KeptVolumes) -> None:
         """Go on with what was handed over. Raises OSError."""
         self._space = Space.resume(self._state, kept.space) if kept.space is not None else None
         self._media = dict(kept.media)
-        self._contents.tokens = {(one, two): token for one, two, token in kept.tokens}
-        self._memory.directory = kept.memory
+        if self._volumes:
+            self._contents.tokens = {(one, two): token for one, two, token in kept.tokens}
+            self._memory.directory = kept.memory
         for name in kept.written:
             files = self._contents.of(self._manifest, self._volumes[name])
             self._payloads[name] = files or {}
@@ -92,6 +97,8 @@ class Volumes:
     def _forget_others(self) -> None:
         """Remove what a pod that was killed has left here. Raises OSError."""
         if os.path.isdir(f"{self._state}/volumes"):
+            from initsup.node.memory_place import MemoryPlace
+
             MemoryPlace.forget(f"{self._state}/volumes")
         for name in ("volumes", "disk"):
             remove_tree(f"{self._state}/{name}")
@@ -117,6 +124,8 @@ class Volumes:
     def _make(self, volume: Volume) -> None:
         """Make one that is no emptyDir. Raises CannotMount."""
         if isinstance(volume.source, HostPathVolumeSource):
+            from initsup.node import host_path
+
             host_path.prepare(volume.name, volume.source)
         elif isinstance(volume.source, ImageVolumeSource):
             self._check_image(volume)
@@ -158,6 +167,8 @@ class Volumes:
             raise
 
     def _write(self, volume: Volume, files: Payload) -> None:
+        from initsup.node import atomic
+
         directory = f"{self.space.root}/{volume.name}"
         # Containers cannot write there, but for `link`, where nothing but the mode stops them.
         mode = 0o755 if self.space.way == "link" else 0o777
@@ -175,6 +186,8 @@ class Volumes:
         made = {volume.name: self._medium(volume) for volume in volumes if volume.name not in self._media}
         if not made:
             return
+        from initsup.node.empty_dir import mount_medium
+
         shared = self._bidirectional()
 
         def mount_all() -> None:
@@ -196,6 +209,8 @@ class Volumes:
         self._media.update(made)
 
     def _medium(self, volume: Volume) -> Medium:
+        from initsup.node.empty_dir import BadMedium, medium
+
         source = volume.empty_dir or EmptyDirVolumeSource()
         try:
             return medium(source, self._manifest.pod.spec, self._context.machine, self.space.way)
@@ -204,6 +219,8 @@ class Volumes:
 
     def _directory(self, name: str, one: Medium) -> None:
         """The directory that an emptyDir is, or is mounted on. Raises OSError."""
+        from initsup.node.empty_dir import directory_mode
+
         spec = self._manifest.pod.spec
         directory = f"{self.space.root}/{name}"
         if one.kind == "memory" and not self._memory.link(directory):
@@ -279,6 +296,8 @@ class Volumes:
 
     def over_limit(self) -> str | None:
         """Kubelet's message about a volume that holds more than its sizeLimit (pkg/kubelet/eviction)."""
+        from initsup.node.empty_dir import usage
+
         for name, one in self._media.items():
             if one.limit is not None and usage(f"{self.space.root}/{name}/") > one.limit:
                 source = self._volumes[name].empty_dir
@@ -291,7 +310,8 @@ class Volumes:
         """Take all of it away, when no container lives any more. hostPath volumes stay. Raises OSError."""
         if self._space is not None:
             self._space.close()
-        self._memory.remove()
+        if self._volumes:
+            self._memory.remove()
         for name in ("volumes", "disk"):
             remove_tree(f"{self._state}/{name}")
         self._space = None
