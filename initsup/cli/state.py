@@ -90,7 +90,7 @@ class StateDir:
         """The pod's uid, after which they are called, is in the first line of the journal."""
         import json
 
-        from initsup.node.limits import remove_left
+        from initsup.node.cgroups import remove_left
 
         try:
             with open(os.path.join(self.path, JOURNAL), "rb") as journal:

@@ -19,7 +19,7 @@ from initsup.node import env, masks, termination
 from initsup.node.failures import CannotRun, SpawnError
 from initsup.node.handover import Parcel
 from initsup.node.identity import can_be_others, given, resolve
-from initsup.node.limits import Cgroup, oom_score
+from initsup.node.limits import oom_score
 from initsup.node.mounts import View
 from initsup.node.processes import OnExit, Process
 from initsup.node.spawn import Launch
@@ -27,6 +27,7 @@ from initsup.node.spawn import Launch
 if TYPE_CHECKING:
     from initsup.node.attempt import Target
     from initsup.node.boxes import Boxes
+    from initsup.node.cgroups import Cgroup
     from initsup.node.kept import KeptBox
 
 _FDS_SPARE = 24

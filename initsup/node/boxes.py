@@ -16,12 +16,9 @@ from initsup.node.fields import Context
 from initsup.node.handover import Parcel
 from initsup.node.images import Images
 from initsup.node.limits import (
-    Cgroup,
-    Cgroups,
     Limits,
     limits_of,
     pids_of,
-    pod_cgroup,
     unenforced,
 )
 from initsup.node.logs import Pump
@@ -38,6 +35,7 @@ from initsup.spec.pod import Container, EphemeralContainer
 
 if TYPE_CHECKING:
     from initsup.core.report import Where
+    from initsup.node.cgroups import Cgroup, Cgroups
     from initsup.node.kept import KeptBoxes, KeptCgroup
 
 _FDS_EACH = 4
@@ -93,6 +91,8 @@ class Boxes:
         self.volumes.resume(kept.volumes)
         self.mounts.resume(kept.mounts)
         if kept.cgroups is not None:
+            from initsup.node.cgroups import Cgroups
+
             self._cgroups = Cgroups(*self._cgroup_of_pod(), hierarchies=[])
             self._cgroups.resume(kept.cgroups)
         found = self.processes.resume(kept.processes, kept.forest, on_exits)
@@ -177,10 +177,14 @@ class Boxes:
 
     def _pod_cgroups(self) -> Cgroups:
         if self._cgroups is None:
+            from initsup.node.cgroups import Cgroups
+
             self._cgroups = Cgroups(*self._cgroup_of_pod())
         return self._cgroups
 
     def _cgroup_of_pod(self) -> tuple[str, Limits | None]:
+        from initsup.node.cgroups import pod_cgroup
+
         pod = self.plan.pod
         return pod_cgroup(pod.metadata.uid), limits_of(pod_needs(pod.spec), self._pids)
 

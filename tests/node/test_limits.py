@@ -13,9 +13,10 @@ import pytest
 
 from initsup.core.qos import Needs
 from initsup.node import hierarchies
+from initsup.node.cgroups import Cgroups
 from initsup.node.failures import SpawnError
 from initsup.node.hierarchies import Hierarchy, find_hierarchies, make_ready
-from initsup.node.limits import Cgroups, Limits, limits_of, oom_score, promised, unenforced
+from initsup.node.limits import Limits, limits_of, oom_score, promised, unenforced
 from initsup.spec.manifest import Manifest
 from initsup.spec.pod import Pod, PodSpec
 from initsup.spec.settings import SupervisorConfiguration

@@ -18,8 +18,8 @@ import pytest
 
 from initsup.core.qos import oom_score_adj
 from initsup.load.read import load
+from initsup.node.cgroups import pod_cgroup
 from initsup.node.hierarchies import Hierarchy, find_hierarchies, make_ready
-from initsup.node.limits import pod_cgroup
 from tests.stories.driver import Story, need
 
 pytestmark = pytest.mark.real
