@@ -9,7 +9,7 @@ The module is on the start-up path: annotations here are real objects (msgspec t
 
 from functools import cache
 from types import UnionType
-from typing import Annotated, Any, ClassVar, dataclass_transform, get_args, get_origin
+from typing import Annotated, Any, dataclass_transform, get_args, get_origin
 
 import msgspec
 
@@ -27,6 +27,8 @@ Quantity = Annotated[str, msgspec.Meta(extra={"unit": "quantity"})]
 
 def wire_name(attribute: str) -> str:
     """The name of an attribute on the wire: `pod_ip` → `podIP`, `http_get` → `httpGet`, `from_` → `from`."""
+    if "_" not in attribute:
+        return attribute
     first, *rest = attribute.rstrip("_").split("_")
     return first + "".join([_ACRONYMS.get(word) or word.capitalize() for word in rest])
 
@@ -43,7 +45,7 @@ class Base(
 ):
     """Frozen, keyword only, unknown fields are errors."""
 
-    SHOWN: ClassVar[tuple[str, ...]] = ()
+    SHOWN = tuple[str, ...]()  # an annotation would be evaluated by msgspec for each of the subclasses
     """Wire names of fields that Kubernetes prints even when they are empty, zero or null."""
 
 
