@@ -9,9 +9,6 @@ import msgspec
 from initsup.node.beneath import read_beneath
 from initsup.spec.units import whole_number
 
-MOST_READ = 2**24
-"""Bytes of passwd or group that are looked at: who has made an image must not fill the memory of initsup."""
-
 
 class Account(msgspec.Struct, frozen=True):
     """A user with the primary group `gid` and all others, or a group, of which only `gid` means something."""
@@ -67,7 +64,7 @@ def _group_in(wanted: int | str, root: str) -> Account | None:
 def _lines(root: str, path: str, fields: int) -> list[list[str]]:
     """The well-formed entries of passwd or group; a file that cannot be read has none. Links stay below `root`."""
     try:
-        text = read_beneath(root, path, as_root=True, most=MOST_READ).decode(errors="surrogateescape")
+        text = read_beneath(root, path, as_root=True).decode(errors="surrogateescape")
     except OSError:
         return []
     entries = [line.split(":") for line in text.split("\n")]

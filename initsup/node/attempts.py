@@ -13,8 +13,8 @@ from initsup.node.box import Box, BoxRunner, Instance
 if TYPE_CHECKING:
     import anyio
 
-T = TypeVar("T")
-Work = Callable[[], Coroutine[Any, Any, None]]
+    T = TypeVar("T")
+    Work = Callable[[], Coroutine[Any, Any, None]]
 
 _CUT_OFF = "the container has ended"
 

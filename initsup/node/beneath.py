@@ -10,6 +10,8 @@ import errno
 import os
 import stat
 
+MOST_READ = 2**24
+"""Bytes of a file that are read: who has made it must not fill the memory of initsup."""
 _MAX_LINKS = 40  # as the kernel
 
 
@@ -78,13 +80,13 @@ def _target(link: int, path: str, links: int) -> str:
     return target
 
 
-def read_beneath(directory: str, path: str, *, as_root: bool = False, most: int = -1) -> bytes:
-    """The content of a regular file below `directory` (`as_root`: see `open_beneath`), at most so many bytes of it.
+def read_beneath(directory: str, path: str, *, as_root: bool = False) -> bytes:
+    """The content of a regular file below `directory` (`as_root`: see `open_beneath`), at most MOST_READ of it.
 
     Raises OSError, also when it is no regular file.
     """
     with open(open_file_beneath(directory, path, as_root=as_root), "rb") as file:
-        return file.read(most)
+        return file.read(MOST_READ)
 
 
 def open_file_beneath(directory: str, path: str, *, as_root: bool = False) -> int:

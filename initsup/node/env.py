@@ -18,9 +18,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Protocol
+from typing import TYPE_CHECKING
 
-from initsup.node.accounts import MOST_READ
 from initsup.node.beneath import read_beneath
 from initsup.node.failures import CannotCreate
 from initsup.node.fields import Context, FieldError, pod_field, resource_field
@@ -29,18 +28,14 @@ from initsup.spec.manifest import Manifest
 from initsup.spec.pod import Container, EnvFromSource, EnvVarSource, EphemeralContainer, FileKeySelector, Pod
 from initsup.spec.settings import ImageMapping
 
+if TYPE_CHECKING:
+    from initsup.node.volumes import Volumes
+
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 CONFIG_ERROR = "CreateContainerConfigError"
 HOSTNAME_MAX = 63
 Lookup = Callable[[str], ImageMapping | None]
 """What is known about an image of that name. Raises CannotCreate when it should be there and is not."""
-
-
-class Directories(Protocol):
-    """Where the files of volumes are (`volumes.Volumes`)."""
-
-    def path(self, name: str) -> str | None:
-        """The directory of a volume, from initsup's own point of view; None when there is no such volume."""
 
 
 # -- $(NAME) ---------------------------------------------------------------------------------------------------------
@@ -77,7 +72,7 @@ def expand(text: str, lookup: Callable[[str], str | None]) -> str:
 
 
 def declared(
-    manifest: Manifest, container: Container, context: Context, directories: Directories | None = None
+    manifest: Manifest, container: Container, context: Context, directories: Volumes | None = None
 ) -> dict[str, str]:
     """The variables of `envFrom` and `env`. Raises CannotCreate (CreateContainerConfigError) with kubelet's message."""
     found: dict[str, str] = {}
@@ -110,7 +105,7 @@ def _resolve(
     container: Container,
     source: EnvVarSource,
     context: Context,
-    directories: Directories | None,
+    directories: Volumes | None,
 ) -> str | None:
     """The value that a reference gives; None: the variable is not set."""
     pod = manifest.pod
@@ -158,7 +153,7 @@ def _key(values: dict[str, str] | None, kind: str, name: str, key: str, optional
     return values[key]
 
 
-def _from_file(ref: FileKeySelector, directories: Directories | None) -> str | None:
+def _from_file(ref: FileKeySelector, directories: Volumes | None) -> str | None:
     """A variable of a file in a volume. A file that cannot be read is an error even if the key is optional."""
     from initsup.node import env_file
 
@@ -231,7 +226,7 @@ def home_directory(uid: int, root: str = "/") -> str:
 
 
 def _home_in(root: str, uid: int) -> str:
-    text = read_beneath(root, "etc/passwd", as_root=True, most=MOST_READ).decode(errors="surrogateescape")
+    text = read_beneath(root, "etc/passwd", as_root=True).decode(errors="surrogateescape")
     entries = (line.split(":") for line in text.split("\n"))
     return next((entry[5] or "/" for entry in entries if len(entry) > 5 and entry[2] == str(uid)), "/")
 

@@ -22,7 +22,6 @@ from collections.abc import Callable
 import msgspec
 
 from initsup.core.facts import User
-from initsup.node.accounts import find
 from initsup.node.failures import CannotCreate
 from initsup.node.go_text import quote
 from initsup.spec.pod import Capabilities, Container, PodSecurityContext, PodSpec, SecurityContext
@@ -169,6 +168,8 @@ def _number(text: str) -> int | str | None:
 def _group(wanted: int | str | None, root: str) -> int | None:
     if not isinstance(wanted, str):
         return wanted
+    from initsup.node.accounts import find
+
     found = find(wanted, root, group=True)
     if found is None:
         raise CannotCreate("CreateContainerError", f"unable to find group {wanted}: no matching entries in group file")
@@ -180,6 +181,8 @@ def _account(wanted: int | str | None, gid: int | None, context: PodSecurityCont
     listed = ((context.fs_group,) if context.fs_group is not None else ()) + context.supplemental_groups
     if wanted is None and gid is None and not listed:
         return Identity()
+    from initsup.node.accounts import find
+
     euid = os.geteuid()
     account = find(euid if wanted is None else wanted, root)
     if account is None and isinstance(wanted, str):

@@ -9,25 +9,19 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from initsup.node.failures import CannotCreate, SpawnError
 from initsup.spec.settings import ImageMapping, SupervisorConfiguration, split_archive
 
-Then = Callable[[], None]
+if TYPE_CHECKING:
+    from initsup.node.processes import Process
 
-
-class Running(Protocol):
-    """A process that unpacks (`box.Process`)."""
-
-    def kill(self) -> None:
-        """End it."""
-
-
-Run = Callable[[tuple[str, ...], dict[str, str], tuple[int, ...], Callable[[int], None]], Running]
-"""Runs a command with an environment and descriptors 0, 1, 2; calls with its exit code. Raises SpawnError."""
+    Then = Callable[[], None]
+    Run = Callable[[tuple[str, ...], dict[str, str], tuple[int, ...], Callable[[int], None]], Process]
+    """Runs a command with an environment and descriptors 0, 1, 2; calls with its exit code. Raises SpawnError."""
 
 
 class _Job:
@@ -35,7 +29,7 @@ class _Job:
 
     __slots__ = ("is_cancelled", "process", "said", "waiting")
 
-    def __init__(self, process: Running, said: int) -> None:
+    def __init__(self, process: Process, said: int) -> None:
         self.process = process
         self.said = said
         self.waiting: list[Then] = []

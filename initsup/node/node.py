@@ -31,7 +31,7 @@ from initsup.core.facts import User
 from initsup.core.plan import Plan
 from initsup.core.shutdown import SIGKILL
 from initsup.errors import InitsupError
-from initsup.node.attempts import Attempts, Work
+from initsup.node.attempts import Attempts
 from initsup.node.box import Instance
 from initsup.node.boxes import Boxes
 from initsup.node.console import Console, Form
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
     from initsup.core.report import Where
+    from initsup.node.attempts import Work
     from initsup.node.joined import Joined
     from initsup.node.kept import KeptNode
     from initsup.node.processes import Process
