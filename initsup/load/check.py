@@ -6,12 +6,11 @@ imported when it has it.
 """
 
 from initsup.spec.manifest import Manifest
-from initsup.spec.pod import ObjectMeta, PodDNSConfig, PodSpec, Toleration
+from initsup.spec.pod import ObjectMeta, PodDNSConfig, PodSecurityContext, PodSpec, Toleration
 from initsup.spec.volume import Volume
 
 from . import names
 from .check_container import Context, check_containers
-from .check_security import check_pod_security
 from .findings import Findings
 
 _POLICIES = ("Always", "OnFailure", "Never")
@@ -48,7 +47,11 @@ def check_pod(manifest: Manifest, *, runs: bool = False) -> Findings:
         from .check_resources import check_pod_resources
 
         check_pod_resources(find, spec, spec.resources, context.claims)
-    check_pod_security(find, spec)
+    if spec.security_context != PodSecurityContext() or spec.os is not None:  # which bars what is for another one
+        from .check_security import check_pod_security
+
+        check_pod_security(find, spec)
+    _check_namespaces(find, spec)
     _check_life(find, spec)
     _check_network(find, spec)
     _check_placement(find, spec)
@@ -83,6 +86,23 @@ def check_labels(find: Findings, path: str, labels: dict[str, str]) -> None:
     for key, text in labels.items():
         find.each_invalid(path, key, names.qualified(key), f"{path}[{key}]")
         find.each_invalid(path, text, names.label_value(text), f"{path}[{key}]")
+
+
+def _check_namespaces(find: Findings, spec: PodSpec) -> None:
+    """The namespaces that the pod shares with the host. Kubernetes gives the first path as one of the context."""
+    if spec.share_process_namespace and spec.host_pid:
+        detail = "ShareProcessNamespace and HostPID cannot both be enabled"
+        find.invalid("spec.securityContext.shareProcessNamespace", True, detail, "spec.shareProcessNamespace")
+    if spec.host_users is False:
+        find.refused("spec.hostUsers", "PodSpec")
+        for field, shared in (
+            ("hostNetwork", spec.host_network),
+            ("HostPID", spec.host_pid),
+            ("HostIPC", spec.host_ipc),
+        ):
+            if shared:
+                at = "spec." + field[0].lower() + field[1:]
+                find.forbidden(f"spec.{field}", "when `pod.Spec.HostUsers` is false", at)
 
 
 def _check_life(find: Findings, spec: PodSpec) -> None:

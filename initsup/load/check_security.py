@@ -33,7 +33,7 @@ def check_container_security(find: Findings, path: str, context: SecurityContext
 
 
 def check_pod_security(find: Findings, spec: PodSpec) -> None:
-    """The security context of the pod and the namespaces it shares with the host."""
+    """The security context of the pod."""
     path = "spec.securityContext"
     context = spec.security_context
     _check_ids(find, path, context.run_as_user, context.run_as_group)
@@ -51,19 +51,6 @@ def check_pod_security(find: Findings, spec: PodSpec) -> None:
     _check_sysctls(find, spec, context.sysctls)
     _check_profiles(find, path, context)
     _check_windows(find, spec)
-    if spec.share_process_namespace and spec.host_pid:
-        detail = "ShareProcessNamespace and HostPID cannot both be enabled"
-        find.invalid(f"{path}.shareProcessNamespace", True, detail, "spec.shareProcessNamespace")
-    if spec.host_users is False:
-        find.refused("spec.hostUsers", "PodSpec")
-        for field, shared in (
-            ("hostNetwork", spec.host_network),
-            ("HostPID", spec.host_pid),
-            ("HostIPC", spec.host_ipc),
-        ):
-            if shared:
-                at = "spec." + field[0].lower() + field[1:]
-                find.forbidden(f"spec.{field}", "when `pod.Spec.HostUsers` is false", at)
 
 
 def _check_profiles(find: Findings, path: str, context: PodSecurityContext | SecurityContext) -> None:
