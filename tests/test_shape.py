@@ -90,7 +90,7 @@ IMPORTED_BEFORE_THE_FIRST_CONTAINER = {
     "genericpath", "importlib", "io", "itertools", "keyword", "math", "msgspec", "numbers", "operator", "os",
     "posixpath", "re", "reprlib", "site", "stat", "textwrap", "types", "typing", "uuid", "warnings", "zipimport",
     # ours, and what we need of the standard library
-    "array", "ctypes", "errno", "fcntl", "gc", "initsup", "json", "resource", "select", "signal", "struct", "time",
+    "ctypes", "errno", "fcntl", "gc", "initsup", "resource", "select", "signal", "struct", "time",
 }  # fmt: skip
 
 STARTS = """
