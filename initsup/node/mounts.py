@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from initsup.node import binds as planning
-from initsup.node import hosts, masks, rootfs, syscalls, termination
+from initsup.node import masks, rootfs, syscalls, termination
 from initsup.node.beneath import open_beneath, remove_tree
 from initsup.node.binds import TERMINATION_LOG, Bind
 from initsup.node.cover import REFUSALS, cover, make
@@ -164,6 +164,8 @@ class Mounts:
         spec, name, config = pod.spec, own_host_name(pod), pod.spec.dns_config
         found: dict[str, Callable[[], str]] = {}
         if spec.host_aliases or name:
+            from initsup.node import hosts
+
             found[hosts.PATH] = lambda: hosts.content(_of_host(hosts.PATH), spec.host_aliases, name)
         if config is not None:
             from initsup.node import resolver
