@@ -103,7 +103,8 @@ class Processes:
         self._forest = Forest(reaper)
         self._living: dict[int, Process] = {}
         self._numbers = itertools.count()
-        self._doomed: list[Process] = []
+        # In the order in which they are to be ended; a list would be searched through for each of a thousand ends.
+        self._doomed: dict[Process, None] = {}
 
     def close(self) -> None:
         """Nothing more is started or ended."""
@@ -149,19 +150,18 @@ class Processes:
         """Kill all of a process's tree, now and after every `sweep` until nothing is left."""
         is_known = process.number in self._living and process not in self._doomed
         if is_known and not process.is_over(nothing_left=process.tree.kill()):
-            self._doomed.append(process)
+            self._doomed[process] = None
 
     def expect_end(self, process: Process) -> None:
         """The process itself has ended: the next `sweep` kills what it has left."""
-        if process not in self._doomed:
-            self._doomed.append(process)
+        self._doomed[process] = None
 
     def sweep(self) -> None:
         """To be called when children have been reaped. A thousand ends at once are one look at who is left."""
         if self._doomed:
-            doomed, self._doomed = self._doomed, []
+            doomed, self._doomed = self._doomed, {}
             left = set(self._forest.kill([process.tree for process in doomed]))
-            self._doomed += [one for one in doomed if not one.is_over(nothing_left=one.tree not in left)]
+            self._doomed |= dict.fromkeys(one for one in doomed if not one.is_over(nothing_left=one.tree not in left))
 
     def end_strays(self) -> bool:
         """Kill what got away from its container; whether nothing is left. If not, again after children were reaped."""
