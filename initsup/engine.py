@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 
 from initsup.core.actions import Action, Finish, Kill, Refuse, Remove, RestartAll, Stop
-from initsup.core.apply import apply, begin
+from initsup.core.apply import begin, draft, learn
 from initsup.core.change import FORBIDDEN, compare, same
 from initsup.core.decide import decide
 from initsup.core.events import Added, Began, Changed, Event, Looked, Probed, Redefined
@@ -231,11 +231,9 @@ class Engine:
             decision = decide(self.plan, self.facts, now)
             if not decision.actions:
                 return decision.wake_at
-            for action in decision.actions:
-                self.happened(Began(at=now, action=action))
-                closing = None if isinstance(action, _RECORDED_ONLY) else self.node.do(action)
-                if closing is not None:
-                    self.happened(closing)
+            self.happened(*(Began(at=now, action=action) for action in decision.actions))
+            done = [self.node.do(action) for action in decision.actions if not isinstance(action, _RECORDED_ONLY)]
+            self.happened(*(closing for closing in done if closing is not None))
             self._tell()
             if happened := self.node.collect():
                 self.happened(*happened)
@@ -243,15 +241,17 @@ class Engine:
 
     def happened(self, *events: Event) -> None:
         """Take events in: told, on file, applied."""
+        facts = draft(self.facts)
         for event in events:
-            for notice in narrate(self.plan, self.facts, event):
+            for notice in narrate(self.plan, facts, event):
                 self.notices.add(notice, self.wall(event.at))
                 self._fresh.append(notice)
             if isinstance(event, Probed):
                 key = (event.container, event.probe, event.outcome)
                 self.probed[key] = self.probed.get(key, 0) + 1
             self.journal.add(event)
-            self.facts = apply(self.plan, self.facts, event)
+            facts = learn(self.plan, facts, event)
+        self.facts = facts
 
     def run_plainly(self) -> None:
         """Go on until the pod is finished, or until somebody wants an event loop."""

@@ -89,6 +89,25 @@ async def test_a_start_is_told_before_anything_comes_in(world, monkeypatch) -> N
     assert heard[heard.index("Started") :] == ["Started", "Started", "output"]
 
 
+async def test_all_that_is_decided_at_once_is_recorded_before_any_of_it_is_done(world, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    it = world(planned(container("a"), container("b")), a=Habit(), b=Habit())
+    seen: list[tuple[str, list[str]]] = []
+    do = it.node.do
+
+    def watched(action):  # type: ignore[no-untyped-def]
+        states = [type(one.state).__name__ for one in it.engine.facts.containers.values()]
+        seen.append((getattr(action, "container", ""), states))
+        return do(action)
+
+    monkeypatch.setattr(it.node, "do", watched)
+    it.engine.step()
+    assert seen[1:] == [("a", ["Starting", "Starting"]), ("b", ["Starting", "Starting"])]
+    held = it.engine.facts
+    it.engine.happened(StopAsked(at=it.engine.now()))
+    it.engine.step()
+    assert [type(one.state).__name__ for one in held.containers.values()] == ["Running", "Running"]
+
+
 async def test_the_first_step_needs_no_event_loop(world) -> None:  # type: ignore[no-untyped-def]
     it = world(planned(container("a")), a=Habit())
     assert it.engine.step() is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from initsup.core.actions import Finish, Prepare, Refuse, Remove, RestartAll, Stop
@@ -94,6 +95,15 @@ def test_the_beginning() -> None:
 def test_nothing_has_happened() -> None:
     facts = begin(ONE, 0)
     assert apply(ONE, facts) is facts
+
+
+def test_who_holds_facts_sees_no_change_in_them() -> None:
+    held = [begin(ONE, 0)]
+    for event in (*up(at=1), StopAsked(at=2)):
+        held.append(apply(ONE, held[-1], event))
+    frozen = msgspec.json.encode(held)
+    assert apply(ONE, held[0], *up(at=1), StopAsked(at=2)) == held[-1]
+    assert msgspec.json.encode(held) == frozen
 
 
 # -- one instance -----------------------------------------------------------------------------------------------------
