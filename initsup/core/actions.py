@@ -45,11 +45,15 @@ class Hook(Act, frozen=True):
 
 
 class Signal(Act, frozen=True):
-    """Send a signal → Signalled. SIGKILL goes to everything the container ever started, others to its main process."""
+    """Send a signal → Signalled. SIGKILL goes to everything the container ever started, others to its main process.
+
+    `last`: the container is not started again after this instance.
+    """
 
     container: str
     attempt: int
     signal: int
+    last: bool = False
 
 
 class Kill(Act, frozen=True):

@@ -140,15 +140,15 @@ def _go_on_killing(plan: Plan, facts: Facts, member: Member, now: float, todo: _
     step = next_step(plan, facts, member, now)
     todo.wake(step.at)
     container = facts.containers[member.name]
-    name, attempt = member.name, container.attempt
+    name, attempt, last = member.name, container.attempt, facts.stop is not None
     if step.step == "hook":
         todo.actions.append(Hook(container=name, attempt=attempt, hook="preStop", reason="before the stop signal"))
     elif step.step == "signal":
         number = stop_signal(member)
-        todo.actions.append(Signal(container=name, attempt=attempt, signal=number, reason="stop signal"))
+        todo.actions.append(Signal(container=name, attempt=attempt, signal=number, last=last, reason="stop signal"))
     elif step.step == "kill":
         reason = "its grace period is over"
-        todo.actions.append(Signal(container=name, attempt=attempt, signal=SIGKILL, reason=reason))
+        todo.actions.append(Signal(container=name, attempt=attempt, signal=SIGKILL, last=last, reason=reason))
 
 
 def stop_signal(member: Member) -> int:

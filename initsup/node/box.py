@@ -129,6 +129,11 @@ class Box:
             raise SpawnError("exec", 0, "the container is not running")
         return self._spawn(fds, argv, on_exit, terminal=tty)
 
+    def let_go(self) -> None:
+        """No instance is started after the one that runs: what is run beside that finds it in its own view."""
+        if self._launch is not None and self._boxes.mounts.let_go(self.name):
+            self._launch = replace(self._launch, mount_namespace=None, beside=self.main)
+
     def close_input(self) -> None:
         """Nothing more will be written to the container: it reads an end."""
         if self.input >= 0:

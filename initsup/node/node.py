@@ -259,6 +259,8 @@ class HostNode:
     def _signal(self, action: Signal) -> Event:
         instance = self._running(action.container, action.attempt)
         if instance is not None:
+            if action.last:
+                instance.box.let_go()
             if action.signal == SIGKILL:
                 instance.process.kill()
             else:

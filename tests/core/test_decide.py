@@ -468,6 +468,21 @@ def test_the_stop_signal(asked: Any, number: int) -> None:
     assert stop_signal(planned(container(lifecycle=asked)).members["a"]) == number
 
 
+@pytest.mark.parametrize(
+    ("happened", "now", "last"),
+    [
+        pytest.param([killed(restart=True)], 2, False, id="4: it is restarted"),
+        pytest.param([StopAsked(at=2), killed(at=2)], 2, True, id="3: the stop signal of a pod that ends"),
+        pytest.param([killed(restart=True), StopAsked(at=2)], 2, True, id="3: of one that was being restarted, too"),
+        pytest.param([StopAsked(at=2), killed(at=2), signalled(at=2)], 99, True, id="3: and its SIGKILL"),
+    ],
+)
+def test_a_signal_says_whether_the_container_starts_again(happened: list[Any], now: float, last: bool) -> None:
+    (action,) = decide(ONE, known(ONE, up(), *happened), now).actions
+    assert isinstance(action, Signal)
+    assert action.last == last
+
+
 def test_every_action_has_a_reason() -> None:
     hooked_and_probed = container(
         lifecycle=hooks(post_start=True, pre_stop=True), liveness_probe=probe(period_seconds=1)
