@@ -1,7 +1,5 @@
 """`python -m initsup`."""
 
-import sys
+from initsup.cli.main import program
 
-from initsup.cli.main import main
-
-sys.exit(main())
+program()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Callable, Sequence
+    from typing import NoReturn
 
     from initsup.cli.parser import Parser
 
@@ -53,6 +55,21 @@ GROUPS = {
     "Write manifests": ("check", "convert", "explain", "schema"),
     "Set up": ("kubeconfig", "kubectl", "reexec", "completion"),
 }
+
+
+def program() -> NoReturn:
+    """The command `initsup`: `main`, after which the process ends at once.
+
+    All that counts is written and closed by then. To take the interpreter apart, object by object, would take 2 ms more
+    after a run, 4 ms after one of a thousand containers, and 4 to 8 ms after other verbs.
+    """
+    code = main()
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:
+        sys.exit(code)  # the interpreter says what could not be written
+    os._exit(code)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -143,7 +160,5 @@ def _explain(problem: Exception) -> int:
 
 def _give_up_stdout() -> int:
     """The reader of our output has gone: end quietly, as a shell would report the death by SIGPIPE."""
-    import os
-
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 141

@@ -118,6 +118,21 @@ def test_the_exit_code_is_the_process_s() -> None:
     assert done.returncode == 2
 
 
+def test_all_that_is_printed_comes_out_before_the_process_ends() -> None:
+    done = subprocess.run([*INITSUP, "explain", "pod.spec"], capture_output=True, text=True, check=False)
+    helped = subprocess.run([*INITSUP, "--help"], capture_output=True, text=True, check=False)
+    assert done.returncode == helped.returncode == 0
+    assert len(done.stdout) > 1000
+    assert helped.stdout.endswith("'initsup --version' for the version.\n")
+
+
+def test_what_cannot_be_printed_is_told_and_is_no_success() -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([*INITSUP, "--help"], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode != 0
+    assert "No space left on device" in done.stderr
+
+
 @pytest.mark.parametrize("verb", ["get", "events", "describe", "logs", "delete", "exec"])
 def test_verbs_that_only_ask_stay_light(tmp_path: Path, verb: str) -> None:
     """Each of these costs more than the rest of such a verb (measured: msgspec 20 ms, anyio 80 ms, yaml 13 ms)."""

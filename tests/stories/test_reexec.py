@@ -435,7 +435,8 @@ def test_nothing_is_left_open_or_running_after_many_of_them(start: Callable[...,
     descriptors, before = story.supervisor.num_fds(), children(story)
     for _ in range(5):
         reexec(story)
-    assert story.supervisor.num_fds() == descriptors
+    # A client that has ended may be connected for one moment more, at the first look as well.
+    story.until(lambda: story.supervisor.num_fds() <= descriptors, "nothing more is open")
     assert children(story) == before
     assert story.supervisor.num_threads() == 1
     assert "INITSUP_" not in story.exec("web", "env").stdout
