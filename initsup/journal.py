@@ -312,6 +312,8 @@ class Notices:
 def as_event(kept: Kept, pod: Pod, host: str) -> dict[str, Any]:
     """A core/v1 Event."""
     meta, notice = pod.metadata, kept.notice
+    first = stamp(kept.first)
+    last = first if kept.last == kept.first else stamp(kept.last)
     subject = {
         "kind": "Pod",
         "namespace": meta.namespace or "default",
@@ -327,14 +329,14 @@ def as_event(kept: Kept, pod: Pod, host: str) -> dict[str, Any]:
         "metadata": {
             "name": f"{meta.name}.{kept.number:016x}",
             "namespace": meta.namespace or "default",
-            "creationTimestamp": stamp(kept.first),
+            "creationTimestamp": first,
         },
         "involvedObject": subject,
         "reason": notice.reason,
         "message": notice.message,
         "source": {"component": "initsup", "host": host},
-        "firstTimestamp": stamp(kept.first),
-        "lastTimestamp": stamp(kept.last),
+        "firstTimestamp": first,
+        "lastTimestamp": last,
         "count": kept.count,
         "type": notice.type,
         "eventTime": None,

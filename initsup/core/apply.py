@@ -423,7 +423,8 @@ def _restamped(plan: Plan, before: Facts, old: ContainerFacts | None, after: Fac
     new = after.containers[name]
     if old.ready != new.ready:
         return _stamp_conditions(plan, after, at)
-    if old.started == new.started and type(old.state) is type(new.state):
+    goes_on = type(old.state) is type(new.state) or isinstance(new.state, Stopping)  # which was running before
+    if goes_on and old.started == new.started:
         return after
     return _stamp_conditions(plan, after, at, before.conditions["ContainersReady"].status)
 
