@@ -244,7 +244,7 @@ def _decoder() -> msgspec.json.Decoder[Snapshot | Event]:
     return msgspec.json.Decoder(Snapshot | Event)
 
 
-class Kept(msgspec.Struct):
+class Kept(msgspec.Struct, gc=False):
     """One Kubernetes event: how often it has happened, first and last (wall seconds)."""
 
     notice: Notice

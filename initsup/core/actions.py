@@ -11,7 +11,7 @@ import msgspec
 from initsup.core.facts import HookKind, ProbeKind, StopReason
 
 
-class Act(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag=True):
+class Act(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag=True, gc=False):
     """Base of all actions. `reason` is for people: `describe` and the log print it."""
 
     reason: str = ""

@@ -13,7 +13,7 @@ from initsup.core.actions import Action
 from initsup.core.facts import HookKind, ProbeKind, User
 
 
-class Happened(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag=True):
+class Happened(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag=True, gc=False):
     """Base of all events."""
 
     at: float

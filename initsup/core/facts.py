@@ -19,8 +19,8 @@ UNSEEN = "ContainerStatusUnknown"
 UNSEEN_MESSAGE = "The container could not be located when the pod was terminated"
 
 
-class Fact(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Base of all facts."""
+class Fact(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """Base of all facts. They are a tree, so no cycle can need the collector, which would look at thousands of them."""
 
 
 class User(Fact, frozen=True):

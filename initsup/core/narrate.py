@@ -18,7 +18,7 @@ from initsup.core.probing import is_early
 from initsup.core.shutdown import is_down
 
 
-class Notice(msgspec.Struct, frozen=True):
+class Notice(msgspec.Struct, frozen=True, gc=False):
     """One occurrence; the same again is counted by the one who keeps them."""
 
     type: Literal["Normal", "Warning"]

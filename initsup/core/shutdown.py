@@ -24,7 +24,7 @@ LEAST = 2.0
 Step = Literal["hook", "signal", "kill", "wait"]
 
 
-class Next(msgspec.Struct, frozen=True):
+class Next(msgspec.Struct, frozen=True, gc=False):
     """The next step of a kill; `at` is when it is due at the latest, None: only an event can bring it on."""
 
     step: Step
