@@ -105,16 +105,14 @@ class Excursion:
         return self._go(base, work, directory)
 
     def _go(self, base: Namespaces | None, work: Work, directory: str = "") -> int:
-        # The own root and working directory must not be shared with other threads, or setns refuses.
-        syscalls.unshare(syscalls.CLONE_FS)
         here = os.open(".", os.O_PATH | os.O_CLOEXEC)
         try:
             if base is not None:
-                syscalls.setns(base.fds[-1], syscalls.CLONE_NEWNS)
+                syscalls.enter(base.fds[-1], syscalls.CLONE_NEWNS)
             work()
             return os.open(directory, os.O_PATH | os.O_CLOEXEC) if directory else -1
         finally:
-            syscalls.setns(self._home, syscalls.CLONE_NEWNS)
+            syscalls.enter(self._home, syscalls.CLONE_NEWNS)
             os.fchdir(here)
             os.close(here)
 

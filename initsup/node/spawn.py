@@ -161,11 +161,7 @@ def _home() -> _Home:
 
 def _enter(namespace: int, kind: int) -> None:
     try:
-        try:
-            syscalls.setns(namespace, kind)
-        except OSError:
-            syscalls.unshare(syscalls.CLONE_FS)  # a thread shares root and directory, which setns(2) refuses
-            syscalls.setns(namespace, kind)
+        syscalls.enter(namespace, kind)
     except OSError as error:
         number = error.errno or 0
         raise SpawnError("setns", number, f"setns: {errno_text(number)}") from None

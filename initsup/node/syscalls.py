@@ -77,6 +77,15 @@ def setns(fd: int, kind: int = 0) -> None:
     _checked(_libc.setns(fd, kind))
 
 
+def enter(fd: int, kind: int) -> None:
+    """`setns`, also while a thread shares root and directory, which it would refuse: from then on no one does."""
+    try:
+        setns(fd, kind)
+    except OSError:
+        unshare(CLONE_FS)
+        setns(fd, kind)
+
+
 def unshare(flags: int) -> None:
     """Leave what is shared with other threads or processes (unshare(2))."""
     _checked(_libc.unshare(flags))
