@@ -45,13 +45,8 @@ class Cgroup:
     def remove(self) -> bool:
         """Remove it when nothing lives in there any longer; whether that could be done."""
         for directory in list(self._directories):
-            try:
-                os.rmdir(directory)
-            except FileNotFoundError:
-                pass
-            except OSError:
-                continue
-            del self._directories[directory]
+            if _is_gone(directory):
+                del self._directories[directory]
         return not self._directories
 
 
@@ -112,13 +107,8 @@ class Cgroups:
         """Remove all that was made; whether that could be done. For the end of the pod, and it may be repeated."""
         self._left = [one for one in self._left if not one.remove()]
         for pod in list(self._pods):
-            try:
-                os.rmdir(pod)
-            except FileNotFoundError:
-                pass
-            except OSError:
-                continue
-            tidy(self._pods.pop(pod))
+            if _is_gone(pod):
+                tidy(self._pods.pop(pod))
         return not self._pods
 
     def discard(self, cgroup: Cgroup) -> None:
@@ -156,6 +146,17 @@ def remove_left(uid: str) -> None:
 def pod_cgroup(uid: str) -> str:
     """The name of a pod's cgroup, which no other pod has."""
     return f"initsup-{uid}"
+
+
+def _is_gone(directory: str) -> bool:
+    """Whether a cgroup could be removed, or has been."""
+    try:
+        os.rmdir(directory)
+    except FileNotFoundError:
+        pass
+    except OSError:
+        return False
+    return True
 
 
 def _values(limits: Limits, hierarchy: Hierarchy) -> dict[str, str]:
