@@ -37,8 +37,10 @@ def errno_text(number: int) -> str:
     return os.strerror(number).lower()
 
 
-def said(error: OSError) -> str:
+def said(error: Exception) -> str:
     """What Go calls the number of `error`; words that are not the system's, such as those with a path, as they are."""
+    if not isinstance(error, OSError):
+        return str(error)
     words = error.strerror or str(error)
     return words.lower() if words == os.strerror(error.errno or 0) else words
 

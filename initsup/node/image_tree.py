@@ -64,8 +64,7 @@ class Tree:
             else:
                 self._put(directory, name, member, content)
         except (OSError, ValueError, RecursionError, tarfile.TarError) as error:
-            words = said(error) if isinstance(error, OSError) else str(error)
-            raise BadImage(f"cannot make {_shown(member.name)}: {words}") from None
+            raise BadImage(f"cannot make {_shown(member.name)}: {said(error)}") from None
 
     def finish(self) -> None:
         """Give the directories their times, now that nothing is put into them any more."""

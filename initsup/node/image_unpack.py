@@ -37,8 +37,7 @@ def unpack(archive: str, directory: str, limit: int) -> Outcome:
     try:
         cache.make()
     except OSError as error:
-        why = said(error)
-        return Outcome(error=f"cannot use the cache of images {directory}: {why} (imageCache)")
+        return Outcome(error=f"cannot use the cache of images {directory}: {said(error)} (imageCache)")
     try:
         key = key_of(archive)
         with opened(path, cache.scratch, limit) as source:
@@ -46,8 +45,7 @@ def unpack(archive: str, directory: str, limit: int) -> Outcome:
             notes = () if cache.find(chosen.id) else _make(cache, source, chosen, limit)
         cache.remember(archive, key, chosen.id)
     except (BadImage, OSError) as error:
-        why = said(error) if isinstance(error, OSError) else str(error)
-        return Outcome(error=f"cannot unpack the image in {path}: {why}")
+        return Outcome(error=f"cannot unpack the image in {path}: {said(error)}")
     return Outcome(image=chosen.id, notes=notes)
 
 
