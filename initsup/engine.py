@@ -241,6 +241,8 @@ class Engine:
 
     def happened(self, *events: Event) -> None:
         """Take events in: told, on file, applied."""
+        if not events:
+            return
         facts = draft(self.facts)
         for event in events:
             for notice in narrate(self.plan, facts, event):
