@@ -15,12 +15,7 @@ from initsup.node.failures import CannotMount
 from initsup.node.fields import Context
 from initsup.node.handover import Parcel
 from initsup.node.images import Images
-from initsup.node.limits import (
-    Limits,
-    limits_of,
-    pids_of,
-    unenforced,
-)
+from initsup.node.limits import Limits, limits_of, pids_of, unenforced
 from initsup.node.logs import Pump
 from initsup.node.machine import Machine
 from initsup.node.mounts import Mounts

@@ -12,7 +12,7 @@ from initsup.core.actions import Hook, Prepare, Probe, Start
 from initsup.core.events import Event
 from initsup.node.empty_dir import Medium
 from initsup.node.hierarchies import Hierarchy
-from initsup.node.mounts import View, _Made
+from initsup.node.mounts import Made, View
 from initsup.node.namespaces import Namespaces
 from initsup.node.space import Way
 from initsup.node.spawn import Launch
@@ -87,7 +87,7 @@ class KeptMounts(msgspec.Struct, frozen=True):
 
     points: KeptPoints
     links: KeptLinks
-    made: dict[str, _Made]
+    made: dict[str, Made]
     covered: tuple[str, ...]
     written: tuple[str, ...] = ()
 

@@ -31,15 +31,15 @@ from initsup.node.volumes import Volumes, is_read_only
 from initsup.spec.manifest import Manifest
 from initsup.spec.pod import Container, PodSpec, containers
 
+if TYPE_CHECKING:
+    from initsup.node.kept import KeptLinks
+
 _OF_HOST = ".host"
 """A directory beside the volumes; no volume has such a name."""
 _NEED = "needs mounts, which are not permitted here"
 _NO_LINK = (
     "no link can be made in {}, which cannot be written, and mounts are not permitted here: have the path below a tmpfs"
 )
-
-if TYPE_CHECKING:
-    from initsup.node.kept import KeptLinks
 ARCHIVE_NEEDS_MOUNTS = f"to leave the files of an archive as they are {_NEED}"
 
 

@@ -61,7 +61,7 @@ class View(msgspec.Struct, frozen=True):
     termination_log: str | None = None
 
 
-class _Made(msgspec.Struct, frozen=True):
+class Made(msgspec.Struct, frozen=True):
     """A view that is there, and what it was made for."""
 
     view: View
@@ -89,7 +89,7 @@ class Mounts:
         self._state = os.path.abspath(state)
         self._points = MountPoints()
         self._links = Links(manifest, volumes, self._points)
-        self._made: dict[str, _Made] = {}
+        self._made: dict[str, Made] = {}
         self._covered: set[str] = set()
         self._written: set[str] = set()
 
@@ -192,7 +192,7 @@ class Mounts:
 
     # -- making one --------------------------------------------------------------------------------------------------
 
-    def _make(self, container: Container, binds: list[Bind], attempt: int) -> _Made:
+    def _make(self, container: Container, binds: list[Bind], attempt: int) -> Made:
         space = self._volumes.space
         log = self._termination_log_of(container)
         image = self._image(container.image)
@@ -206,7 +206,7 @@ class Mounts:
             if is_shared:
                 raise CannotCreate("CreateContainerError", f'image "{container.image}": {ARCHIVE_NEEDS_MOUNTS}')
             log = self._links.provide(container, binds, root)
-            return _Made(View(root=root, termination_log=log), None, binds, attempt, own_root=False)
+            return Made(View(root=root, termination_log=log), None, binds, attempt, own_root=False)
         if root is None:
             self._provide_points(binds)
         context = container.security_context
@@ -226,7 +226,7 @@ class Mounts:
             raise CannotCreate("RunContainerError", f"cannot make the mounts{place}: {said(error)}") from None
         uts = space.base.uts if space.base is not None and space.base.uts != -1 else None
         view = View(namespaces.fds, namespaces.inode, uts, None, log)
-        return _Made(view, namespaces, binds, attempt, own_root=root is not None)
+        return Made(view, namespaces, binds, attempt, own_root=root is not None)
 
     def _termination_log_of(self, container: Container) -> str | None:
         return f"{self._state}/termination/{container.name}" if container.termination_message_path else None

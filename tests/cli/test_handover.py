@@ -55,7 +55,7 @@ from initsup.node.kept import (
     KeptStream,
     KeptVolumes,
 )
-from initsup.node.mounts import View, _Made
+from initsup.node.mounts import Made, View
 from initsup.node.namespaces import Namespaces
 from initsup.node.spawn import Launch
 from initsup.node.token import Token
@@ -129,7 +129,7 @@ BOXES = KeptBoxes(
     mounts=KeptMounts(
         points=KeptPoints(("/data",), {"/data": 44}, ("/data",)),
         links=KeptLinks({"/l": "/where"}, ["/parent"]),
-        made={"a": _Made(BOX.view, SPACES, [Bind("volume", "/s", "/data", True, (1, 2), "sub")], 2, False)},
+        made={"a": Made(BOX.view, SPACES, [Bind("volume", "/s", "/data", True, (1, 2), "sub")], 2, False)},
         covered=("/x",),
         written=("/etc/hosts",),
     ),
